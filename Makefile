@@ -1,0 +1,42 @@
+# Every habit has one name. A fresh machine needs Python 3.11 or later and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+LIBRARY_STAMP := $(VENV)/.library
+DEV_STAMP     := $(VENV)/.development
+
+.PHONY: demo test lint types notebooks bench clean
+
+$(LIBRARY_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV_STAMP): $(LIBRARY_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(LIBRARY_STAMP)  ## four small candidates on the bundled digits, offline
+	$(BIN)/ncselect rank --models MobileNetV3Small,MobileNet,MobileNetV2,EfficientNetV2B0 \
+	  --weights random --dataset digits --train-size 600 --validation-size 200 --test-size 200 \
+	  --epochs 3 --store runs/demo --yes
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=. $(BIN)/lint-imports
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/python -m pytest
+
+notebooks: $(DEV_STAMP)
+	$(BIN)/python -m pytest --nbmake notebooks
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

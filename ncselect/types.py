@@ -1,0 +1,236 @@
+"""The values that flow through ncselect: what to run, what was seen, what it means.
+
+``RunSpec`` → ``Observation`` → ``RunRecord`` → ``Estimates`` → ``Ranking`` (in ``selection``).
+All are immutable and hold plain Python values or numpy arrays; nothing here needs Keras.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Status = Literal["complete", "partial", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The protocol of a run: everything but model, data and seed that decides its numbers.
+
+    Defaults are those of the neural capacitance paper (section 5) where it states them; the
+    rest are its open choices, each a named setting.
+
+    Attributes
+    ----------
+    batch_size, learning_rate, optimizer
+        64, 0.001 (paper); ``adam`` (not stated), or ``sgd`` (momentum 0.9), ``rmsprop``.
+    augmentation
+        ``none`` (default), ``flip`` (horizontal) or ``flip-crop`` (and shifts by up to 10%).
+    batch_norm_momentum
+        ``steps``: never longer than an epoch remembers, min(layer's own, 0.01^(1/steps));
+        ``keras``: every layer's own.
+    probe_units, probe_dropout
+        Widths of the probe's hidden layers and its dropout rate (paper: 256, 128 and 0.4).
+    probe_order
+        ``bn-dense`` (batch norm → dense → activation → dropout, the text read literally) or
+        ``dense-bn`` (dense → batch norm → activation → dropout).
+    probe_statistics
+        ``batch``: the frozen unit normalises by batch statistics; ``inference``: by its
+        untouched moving statistics (mean 0, variance 1), as a frozen Keras layer does.
+    probe_head
+        ``frozen`` (Algorithm 1) or ``trained``: the classifier layer.
+    probe_activation, probe_initializer
+        ``relu`` (Theorem 1) or ``linear``; ``he_normal`` (Keras's, truncated) or
+        ``he_normal_untruncated``.
+    probe_size
+        Training images on which signals are measured after each epoch, stratified.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    augmentation: str = "none"
+    batch_norm_momentum: str = "steps"
+    probe_units: tuple[int, ...] = (256, 128)
+    probe_dropout: float = 0.4
+    probe_order: str = "bn-dense"
+    probe_statistics: str = "batch"
+    probe_head: str = "frozen"
+    probe_activation: str = "relu"
+    probe_initializer: str = "he_normal"
+    probe_size: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One candidate to be fine-tuned on one dataset with one seed.
+
+    Attributes
+    ----------
+    model, dataset
+        Names as shown to the user.
+    candidate, data, environment
+        What they really are: architecture, arguments and the digest of the weights; the digest
+        of pixels, labels and splits; backend, versions, threads. JSON values only.
+    seed
+        Seeds the probe's weights, the order of the batches, dropout and augmentation.
+    settings
+        The protocol.
+    """
+
+    model: str
+    dataset: str
+    candidate: Mapping[str, Any]
+    data: Mapping[str, Any]
+    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that cover everything that decides the outcome.
+
+        The number of epochs is not part of it: a longer run begins like a shorter one.
+        """
+        decides = {name: value for name, value in self.to_json().items() if name != "model"}
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON values."""
+        document = dataclasses.asdict(self)
+        return dict(json.loads(json.dumps(document, sort_keys=True)))
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> RunSpec:
+        """Rebuild a spec from :meth:`to_json`'s value."""
+        settings = dict(document["settings"])
+        settings["probe_units"] = tuple(settings["probe_units"])
+        return cls(**{**document, "settings": Settings(**settings)})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was measured after an epoch (epoch 0: before training).
+
+    Attributes
+    ----------
+    epoch
+        Number of finished epochs.
+    signals
+        Name → value, see ``ncselect.signals``; accuracies in [0, 1].
+    seconds
+        Wall-clock seconds of the epoch's training steps, tracing excluded.
+    measuring_seconds
+        Wall-clock seconds of validation and all signals.
+    """
+
+    epoch: int
+    signals: Mapping[str, float]
+    seconds: float
+    measuring_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as far as it has come.
+
+    Attributes
+    ----------
+    spec
+        What was run.
+    observations
+        Epoch 0, 1, 2, … without gaps.
+    status
+        ``complete`` (its horizon reached), ``partial`` or ``failed``.
+    error
+        Why it failed, with the epoch.
+    facts
+        What happened to the candidate: ``parameters``, ``resized_to``, ``weights``, ….
+    truth
+        Epoch → test accuracy. For scoring only: :meth:`observed` removes it.
+    """
+
+    spec: RunSpec
+    observations: tuple[Observation, ...] = ()
+    status: Status = "partial"
+    error: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    truth: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """Number of finished epochs."""
+        return max(0, len(self.observations) - 1)
+
+    def curve(self, name: str) -> NDArray[np.float64]:
+        """Values of a signal after epochs 1 … E, shape (E,).
+
+        Raises
+        ------
+        KeyError
+            If an epoch lacks the signal; the text lists what was recorded.
+        """
+        try:
+            return np.array([seen.signals[name] for seen in self.observations[1:]], dtype=float)
+        except KeyError:
+            recorded = sorted(self.observations[-1].signals) if self.observations else []
+            raise KeyError(
+                f"signal '{name}' was not recorded for {self.spec.model}; "
+                f"recorded: {', '.join(recorded) or 'nothing'}"
+            ) from None
+
+    def observed(self, epochs: int) -> RunRecord:
+        """Return the record as a method may see it: epochs 0 … ``epochs``, without the truth."""
+        return dataclasses.replace(self, observations=self.observations[: epochs + 1], truth={})
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A candidate's predicted final accuracy.
+
+    Attributes
+    ----------
+    model
+        The candidate's name.
+    mean, sd
+        Prediction and its standard deviation, in [0, 1]; ``sd`` is nan where a method has none.
+    diagnostics
+        Name → number a reader may want before trusting the mean.
+    """
+
+    model: str
+    mean: float
+    sd: float = float("nan")
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """A method's answer for a pool.
+
+    Attributes
+    ----------
+    method
+        The method's name.
+    estimates
+        One per candidate that could be estimated, in the pool's order.
+    refused
+        Model → why it could not be.
+    notes
+        What holds for the pool as a whole, such as ``t0 fixed``.
+    draws
+        Joint draws of the final accuracies, shape (draws, len(estimates)), where there are any.
+    """
+
+    method: str
+    estimates: tuple[Estimate, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    draws: NDArray[np.float64] | None = None

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from ncselect.store import RunBusyError, RunStore
+from ncselect.types import Observation, RunSpec, Settings
+from zoo.errors import InputError
+
+
+def spec(**changes):
+    values = {
+        "model": "tiny",
+        "dataset": "digits",
+        "candidate": {"kind": "application", "source": "MobileNet"},
+        "data": {"fingerprint": "abc", "train": 10},
+        "environment": {"backend": "tensorflow", "threads": "2"},
+    }
+    return RunSpec(**{**values, **changes})
+
+
+def observation(epoch):
+    signals = {"validation-accuracy": 0.1 * epoch, "beta/base/exact/signed": float("nan")}
+    return Observation(epoch=epoch, signals=signals, seconds=1.5)
+
+
+def variables(epoch):
+    return [np.full((2, 3), epoch, np.float32), np.array([epoch, 7], np.int64)]
+
+
+def test_what_is_appended_is_read_back(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        for epoch in range(3):
+            writer.append(observation(epoch), variables(epoch))
+        writer.keep_facts({"parameters": 5})
+        writer.keep_truth(2, 0.75)
+    record = RunStore(tmp_path).run(spec()).record()
+    assert [seen.epoch for seen in record.observations] == [0, 1, 2]
+    assert record.curve("validation-accuracy").tolist() == [0.1, 0.2]
+    assert np.isnan(record.curve("beta/base/exact/signed")).all()
+    assert (record.status, record.facts, record.truth) == ("partial", {"parameters": 5}, {2: 0.75})
+    assert record.observed(1).epochs == 1
+    assert record.observed(1).truth == {}
+
+
+def test_checkpoint_holds_the_latest_variables_only(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        assert writer.variables() is None
+        for epoch in range(2):
+            writer.append(observation(epoch), variables(epoch))
+    with run.writer() as writer:
+        kept = writer.variables()
+        assert writer.epochs == 2
+    for value, wanted in zip(kept, variables(1), strict=True):
+        np.testing.assert_array_equal(value, wanted)
+        assert value.dtype == wanted.dtype
+    assert len(list(run.folder.glob("checkpoint*"))) == 1
+
+
+def test_a_line_torn_by_a_kill_is_dropped_and_the_one_the_checkpoint_owes_is_added(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        for epoch in range(3):
+            writer.append(observation(epoch), variables(epoch))
+    lines = run.folder / "observations.jsonl"
+    whole = lines.read_text()
+    lines.write_text(whole[: whole.rindex("\n", 0, -1) + 20])
+    assert run.record().epochs == 1
+    with run.writer() as writer:
+        assert writer.epochs == 3
+    assert lines.read_text() == whole
+
+
+def test_checkpoint_and_lines_that_disagree_are_refused(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        for epoch in range(4):
+            writer.append(observation(epoch), variables(epoch))
+    lines = run.folder / "observations.jsonl"
+    lines.write_text(lines.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(InputError, match="checkpoint .* is of epoch 3, but 1 epochs are recorded"):
+        run.writer().__enter__()
+
+
+def test_epochs_come_in_order(tmp_path):
+    with RunStore(tmp_path).run(spec()).writer() as writer:
+        writer.append(observation(0), variables(0))
+        with pytest.raises(ValueError, match="epoch 2 came where 1 was due"):
+            writer.append(observation(2), variables(2))
+
+
+def test_complete_drops_the_checkpoint_unless_kept(tmp_path):
+    for keep in (False, True):
+        run = RunStore(tmp_path / str(keep)).run(spec())
+        with run.writer() as writer:
+            writer.append(observation(0), variables(0))
+            writer.complete(keep_checkpoint=keep)
+        assert run.record().status == "complete"
+        assert run.can_continue is keep
+
+
+def test_second_writer_is_refused_and_a_killed_one_frees_the_run(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    program = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from ncselect.store import Run
+        with Run(Path(sys.argv[1])).writer():
+            print("held", flush=True)
+            time.sleep(60)
+        """
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(run.folder)], stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunBusyError, match=f"process {holder.pid}"):
+            run.writer().__enter__()
+        holder.kill()
+    with run.writer() as writer:
+        assert writer.epochs == 0
+
+
+def decides():
+    yield "seed", spec(seed=1)
+    yield "candidate", spec(candidate={"kind": "application", "source": "VGG16"})
+    yield "data", spec(data={"fingerprint": "abd", "train": 10})
+    for field in dataclasses.fields(Settings):
+        default = field.default
+        changed = (
+            (*default, 1)
+            if isinstance(default, tuple)
+            else "other"
+            if isinstance(default, str)
+            else default * 2
+        )
+        yield field.name, spec(settings=Settings(**{field.name: changed}))
+    yield "version", spec(environment={"backend": "jax", "threads": "2"})
+
+
+@pytest.mark.parametrize("changed", [one for _, one in decides()], ids=[n for n, _ in decides()])
+def test_whatever_decides_the_outcome_makes_another_run(tmp_path, changed):
+    store = RunStore(tmp_path)
+    assert store.run(spec()).folder != store.run(changed).folder
+
+
+def test_another_name_or_number_of_threads_is_the_same_run(tmp_path):
+    store = RunStore(tmp_path)
+    first = store.run(spec())
+    assert store.run(spec(model="renamed")).folder == first.folder
+    more = spec(environment={"backend": "tensorflow", "threads": "8"})
+    assert store.run(more).folder == first.folder
+    assert store.run(more).spec.environment["threads"] == "2"
+
+
+def test_spec_survives_json():
+    one = spec(settings=Settings(learning_rate=0.01, probe_units=(8, 4)))
+    assert RunSpec.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_delete_frees_the_folder_and_names_must_fit_one_run(tmp_path):
+    store = RunStore(tmp_path)
+    run = store.run(spec())
+    with pytest.raises(InputError, match="run: 'zzzz' fits 0 runs"):
+        store.select(["zzzz"])
+    assert store.select([run.spec.key[:6]])[0].folder == run.folder
+    run.delete()
+    assert store.runs() == []
+
+
+def test_folder_that_cannot_be_a_store_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(InputError, match="store: cannot keep runs in .*--store"):
+        RunStore(file)
+    (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(InputError, match="has format 99"):
+        RunStore(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_refused(tmp_path):
+    RunStore(tmp_path)
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="read-only"):
+        RunStore(tmp_path)

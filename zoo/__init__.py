@@ -1,0 +1,1 @@
+"""What can be ranked, and on what: pre-trained networks, the probe unit, datasets."""
