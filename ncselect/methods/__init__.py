@@ -1,0 +1,126 @@
+"""Ranking methods: from a pool of runs to predicted final accuracies, one method a file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from ncselect.methods.best_value import BestValue
+from ncselect.methods.capacitance import Capacitance
+from ncselect.methods.last_value import LastValue
+from ncselect.methods.permuted_beta import PermutedBeta
+from ncselect.methods.random_input import RandomInput
+from ncselect.methods.ridge_controls import InverseEpoch, Residual, TrainingError, TrainingLoss
+from ncselect.methods.window_mean import WindowMean
+from ncselect.types import Estimates, RunRecord
+from zoo.errors import InputError, UnknownNameError
+
+__all__ = ["METHODS", "Method", "MethodCard", "method"]
+
+
+class Method(Protocol):
+    """What a ranking method is; frozen dataclasses implement it."""
+
+    @property
+    def name(self) -> str:
+        """The method's name in ``METHODS``."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a line."""
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals the runs must have recorded."""
+
+    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
+        """Estimate the final accuracy of every candidate of a pool, or refuse it with a reason.
+
+        Pure: the same records give the same answer, and nothing is changed. The order of the
+        records does not matter to any candidate's estimate.
+
+        Parameters
+        ----------
+        records
+            One run per candidate, epochs 0 … E, without the truth (``RunRecord.observed``).
+        """
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """An entry of the method table.
+
+    Attributes
+    ----------
+    make
+        Makes the method from its options.
+    summary
+        What it does, in a line.
+    source
+        Where it comes from.
+    """
+
+    make: Callable[..., Method]
+    summary: str
+    source: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options that ``make`` takes."""
+        return tuple(inspect.signature(self.make).parameters)
+
+
+METHODS: Mapping[str, MethodCard] = MappingProxyType(
+    {
+        kind.name: MethodCard(kind, kind.summary, kind.source)
+        for kind in (
+            Capacitance,
+            LastValue,
+            BestValue,
+            WindowMean,
+            TrainingLoss,
+            TrainingError,
+            Residual,
+            InverseEpoch,
+            PermutedBeta,
+            RandomInput,
+        )
+    }
+)
+
+
+def method(name: str, **options: Any) -> Method:
+    """Make a method by name.
+
+    Parameters
+    ----------
+    name
+        A key of ``METHODS``.
+    options
+        The method's options; see its class.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    InputError
+        If the method has no such option, or not such a value.
+
+    Examples
+    --------
+    >>> method("capacitance", window=8).name
+    'capacitance'
+    """
+    if name not in METHODS:
+        raise UnknownNameError("method", name, METHODS)
+    card = METHODS[name]
+    unknown = sorted(set(options) - set(card.options))
+    if unknown:
+        raise InputError(
+            f"method '{name}' has no option '{unknown[0]}'; "
+            f"it takes {', '.join(card.options) or 'none'}"
+        )
+    return card.make(**options)
