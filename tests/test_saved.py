@@ -1,0 +1,216 @@
+"""Networks of a user's own: loaded safely, flattened, without their classifier."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.errors import InputError, WeightsUnavailableError
+from zoo.models import Candidate, build, candidates
+
+L = keras.layers
+
+
+@pytest.fixture
+def images() -> Any:
+    return np.random.default_rng(5).integers(0, 256, (3, 20, 24, 3), dtype=np.uint8)
+
+
+def saved(model: Any, folder: Path) -> Candidate:
+    path = folder / "net.keras"
+    model.save(path)
+    [candidate] = candidates(path)
+    return candidate
+
+
+def built(model: Any, folder: Path, images: Any) -> tuple[Any, Any]:
+    base = build(saved(model, folder), images.shape[1:], seed=0)
+    return base, np.asarray(base.model(images, training=False))
+
+
+def body() -> list[Any]:
+    return [L.Rescaling(1 / 255), L.Conv2D(6, 3, activation="relu"), L.BatchNormalization()]
+
+
+def sequential(*layers: Any, shape: tuple[int | None, ...] = (None, None, 3)) -> Any:
+    return keras.Sequential([keras.Input(shape), *body(), *layers])
+
+
+def test_a_classifier_is_removed_and_its_features_remain(tmp_path: Path, images: Any) -> None:
+    model = sequential(
+        L.GlobalAveragePooling2D(name="gap"),
+        L.Dropout(0.5, name="drop"),
+        L.Dense(4, name="logits"),
+        L.Softmax(name="probabilities"),
+    )
+    base, features = built(model, tmp_path, images)
+    assert base.facts["head_removed"] == ["probabilities", "logits", "drop"]
+    assert base.facts["preprocessing"] == base.facts["weights"] == "included"
+    assert base.facts["pooling"] is None
+    twin = keras.Model(model.inputs[0], model.get_layer("gap").output)
+    np.testing.assert_allclose(features, twin(images.astype("float32")), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("head", "removed", "width"),
+    [
+        ([L.GlobalAveragePooling2D(), L.Dense(4, activation="softmax", name="a")], ["a"], 6),
+        ([L.GlobalMaxPooling2D(), L.Dense(1, activation="sigmoid", name="a")], ["a"], 6),
+        ([L.GlobalMaxPooling2D(), L.Dense(9, activation="relu")], [], 9),
+        ([L.Conv2D(8, 3)], [], 8),
+        (
+            [
+                L.GlobalAveragePooling2D(keepdims=True),
+                L.Conv2D(4, 1, name="c"),
+                L.Flatten(name="f"),
+                L.Activation("softmax", name="s"),
+            ],
+            ["s", "f", "c"],
+            6,
+        ),
+        ([L.Reshape((-1, 6)), L.LayerNormalization()], [], 6),
+    ],
+)
+def test_what_is_a_classifier(
+    tmp_path: Path, images: Any, head: list[Any], removed: list[str], width: int
+) -> None:
+    base, features = built(sequential(*head, shape=(20, 24, 3)), tmp_path, images)
+    assert base.facts["head_removed"] == removed
+    assert features.shape == (3, width)
+
+
+def test_nested_networks_are_dissolved_and_thawed(tmp_path: Path, images: Any) -> None:
+    inner = keras.applications.MobileNet(
+        include_top=False, weights=None, alpha=0.25, input_shape=(32, 32, 3)
+    )
+    inner.trainable = False
+    middle = keras.Sequential([keras.Input((32, 32, 3)), L.Rescaling(1 / 127.5, -1), inner])
+    model = keras.Sequential(
+        [keras.Input((32, 32, 3)), middle, L.GlobalAveragePooling2D(), L.Dense(3)]
+    )
+    base, features = built(model, tmp_path, images)
+    assert base.facts["resized_to"] == [32, 32]
+    assert not any(isinstance(layer, keras.Model) for layer in base.model.layers)
+    assert base.facts["parameters"] == inner.count_params() == 218_544
+    # 14 convolutions and 13 depthwise ones, each followed by a scale and a shift.
+    assert len(base.model.trainable_variables) == 27 * 3
+    larger = keras.ops.image.resize(images.astype("float32"), (32, 32))
+    expected = np.asarray(middle(larger, training=False)).mean((1, 2))
+    np.testing.assert_allclose(features, expected, atol=1e-6)
+    kernels = [layer for layer in base.model.layers if isinstance(layer, L.Conv2D)]
+    keras.Model(kernels[-1].output, base.model.output)
+
+
+def test_nested_networks_may_use_the_same_layer_names(tmp_path: Path, images: Any) -> None:
+    def part(channels: int) -> Any:
+        return keras.Sequential([keras.Input((None, None, channels)), L.Conv2D(3, 3, name="c")])
+
+    base, features = built(keras.Sequential([part(3), part(3)]), tmp_path, images)
+    assert features.shape == (3, 3)
+    assert base.facts["parameters"] == 2 * (27 * 3 + 3)
+
+
+def test_grey_and_integer_inputs_get_what_they_take(tmp_path: Path, images: Any) -> None:
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1), dtype="uint8"), *body(), L.GlobalAveragePooling2D()]
+    )
+    base, features = built(model, tmp_path, images)
+    assert base.facts["resized_to"] == [28, 28]
+    larger = keras.ops.image.resize(images.astype("float32"), (28, 28))
+    grey = np.round(np.asarray(keras.ops.image.rgb_to_grayscale(larger))).astype("uint8")
+    np.testing.assert_allclose(features, model(grey), atol=1e-6)
+
+
+def test_a_pool_file_overrides_preprocessing(tmp_path: Path, images: Any) -> None:
+    model = keras.Sequential([keras.Input((None, None, 3)), L.Conv2D(4, 3)])
+    saved(model, tmp_path)
+    (tmp_path / "pool.toml").write_text(
+        "[[model]]\nname='mine'\nfile='net.keras'\npreprocessing='tf'"
+    )
+    [candidate] = candidates(tmp_path / "pool.toml")
+    base = build(candidate, images.shape[1:], seed=0)
+    assert base.facts["preprocessing"] == "tf"
+    expected = np.asarray(model(images / np.float32(127.5) - 1)).mean((1, 2))
+    np.testing.assert_allclose(base.model(images), expected, atol=1e-5)
+
+
+def test_a_model_object_is_saved_once_and_known_by_its_content(tmp_path: Path) -> None:
+    model = sequential(L.GlobalAveragePooling2D())
+    [first], [again], [elsewhere] = (
+        candidates(model, scratch=tmp_path / folder) for folder in ("a", "a", "b")
+    )
+    assert first == again
+    assert len(list((tmp_path / "a").iterdir())) == 1
+    assert elsewhere.source != first.source
+    assert elsewhere.identity() == first.identity()
+    model.layers[1].bias.assign(np.ones(6))
+    [changed] = candidates([model], scratch=tmp_path / "a")
+    assert changed.identity() != first.identity()
+    with pytest.raises(InputError, match="no scratch folder"):
+        candidates(model)
+
+
+def test_code_in_a_file_is_never_run(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), L.Lambda(lambda x: x * 2), L.Conv2D(2, 3)])
+    with pytest.raises(InputError, match=r"safe mode: .*Lambda.*never run"):
+        build(saved(model, tmp_path), (8, 8, 3), seed=0)
+
+
+def test_files_that_are_no_networks_of_images_are_refused(tmp_path: Path, images: Any) -> None:
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = L.Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+    own = Own()
+    own(np.zeros((1, 4), "float32"))
+    with pytest.raises(InputError, match="is a Own without a graph of layers"):
+        candidates(own, scratch=tmp_path)
+    vectors = keras.Sequential([keras.Input((4,)), L.Dense(2)])
+    with pytest.raises(InputError, match=r"takes inputs of shape \[\(None, 4\)\]"):
+        build(saved(vectors, tmp_path), (8, 8, 3), seed=0)
+    entry = keras.Input((8, 8, 3))
+    two = keras.Model(entry, [L.Conv2D(2, 3)(entry), L.Conv2D(2, 3)(entry)])
+    with pytest.raises(InputError, match="has 2 outputs"):
+        build(saved(two, tmp_path), (8, 8, 3), seed=0)
+    linear = keras.Sequential([keras.Input((20, 24, 3)), L.Flatten(), L.Dense(2)])
+    with pytest.raises(InputError, match="no weights besides its classifier"):
+        built(linear, tmp_path, images)
+    deep = keras.Sequential([keras.Input((None, None, 3)), L.Conv2D(2, 9), L.Conv2D(2, 9)])
+    with pytest.raises(InputError, match=r"cannot take images of 8 x 8 px.*larger image_size"):
+        build(saved(deep, tmp_path), (8, 8, 3), seed=0)
+    (tmp_path / "text.keras").write_text("no archive")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        build(candidates(tmp_path / "text.keras")[0], (8, 8, 3), seed=0)
+    with pytest.raises(WeightsUnavailableError, match=r"no file .*gone\.keras"):
+        build(candidates(tmp_path / "gone.keras")[0], (8, 8, 3), seed=0)
+
+
+def test_a_preset_is_scaled_as_it_says(tmp_path: Path, images: Any) -> None:
+    hub = pytest.importorskip("keras_hub", reason="keras-hub (extra 'hub') is not installed")
+    backbone = hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[3],
+        stackwise_num_filters=[64],
+        stackwise_num_blocks=[1],
+        stackwise_num_strides=[1],
+        block_type="basic_block",
+        image_shape=(None, None, 3),
+    )
+    scale, offset = np.array([1 / 58, 1 / 57, 1 / 56]), np.array([-2.1, -2.0, -1.8])
+    converter = hub.layers.ResNetImageConverter(scale=list(scale), offset=list(offset))
+    for part in (backbone, converter):
+        part.save_to_preset(str(tmp_path / "preset"))
+    [candidate] = candidates(f"hub:{tmp_path / 'preset'}")
+    assert (candidate.name, candidate.kind) == ("preset", "preset")
+    base = build(candidate, images.shape[1:], seed=0)
+    expected = np.asarray(backbone(images * scale + offset, training=False)).mean((1, 2))
+    np.testing.assert_allclose(base.model(images, training=False), expected, atol=1e-4)
+    missing = Candidate("p", "preset", "no_such_preset", {}, "included")
+    with pytest.raises(WeightsUnavailableError, match="no preset 'no_such_preset'"):
+        build(missing, images.shape[1:], seed=0)

@@ -1,0 +1,233 @@
+"""A candidate, built: one network from raw pixels to a vector of features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.application import network_on
+from zoo.candidate import Candidate
+from zoo.cards import Card, Preprocessing
+from zoo.errors import InputError
+from zoo.pool import check_arguments
+from zoo.preprocessing import preprocessed
+
+
+@dataclass(frozen=True)
+class Base:
+    """A headless network that takes images as they are.
+
+    Attributes
+    ----------
+    model
+        ``keras.Model`` from images (n, height, width, 3), values 0 to 255, to float32 features
+        (n, d). Resizing, preprocessing, network and pooling lie in one flat graph, but for the
+        nested blocks of ConvNeXt.
+    facts
+        JSON values: ``parameters``; ``input_size``, what the network sees, and ``resized_to``,
+        the same where it differs from the images, else None; ``preprocessing``; ``weights``;
+        ``head_removed`` and ``pooling``, names of layers taken off and put on.
+    """
+
+    model: Any
+    facts: Mapping[str, Any]
+
+
+def build(
+    candidate: Candidate,
+    image_shape: tuple[int, int, int],
+    *,
+    seed: int,
+    image_size: int | None = None,
+) -> Base:
+    """Build a candidate for images of one shape.
+
+    Sets the seeds of Python, numpy and the backend for the whole process
+    (``keras.utils.set_random_seed``), since Keras draws the seeds of initial weights and of
+    dropout from there: the same seed gives the same weights on the same backend.
+
+    Parameters
+    ----------
+    candidate
+        What to build.
+    image_shape
+        Height, width and channels of the images; 3 channels.
+    seed
+        Decides random initial weights and the masks of the network's own dropout layers.
+    image_size
+        Pixels a side that the network shall see; None: the images' own. Smaller than the
+        network can take, either is raised to what it can.
+
+    Returns
+    -------
+    Base
+        The network and what was done to get it.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be built or used so; the text says what to change.
+    WeightsUnavailableError
+        If its weights cannot be had. Nothing takes their place.
+    """
+    import keras
+
+    if len(image_shape) != 3 or image_shape[2] != 3 or min(image_shape) < 1:
+        raise InputError(
+            f"image_shape is {image_shape}. Give (height, width, 3): convert grey images to RGB."
+        )
+    if image_size is not None and image_size < 1:
+        raise InputError(f"image_size is {image_size}. Give a positive number of pixels.")
+    if keras.config.image_data_format() != "channels_last":
+        raise InputError(
+            "Keras is configured for image_data_format 'channels_first'. "
+            "Set 'channels_last' in ~/.keras/keras.json."
+        )
+    keras.utils.set_random_seed(seed)
+    wanted = image_shape[:2] if image_size is None else (image_size, image_size)
+    if candidate.card is not None:
+        return _application(candidate, candidate.card, image_shape, wanted)
+    return _saved(candidate, image_shape, wanted)
+
+
+def _application(
+    candidate: Candidate, card: Card, image_shape: tuple[int, int, int], wanted: tuple[int, ...]
+) -> Base:
+    import keras
+
+    check_arguments(card, candidate.arguments, candidate.name)
+    size = tuple(max(side, card.smallest_size) for side in wanted)
+    mode = candidate.preprocessing or card.preprocessing
+    images = keras.Input(image_shape, name="images")
+    pixels = preprocessed(_resized(images, size), mode)
+    network = network_on(pixels, candidate, card)
+    model = keras.Model(network.inputs[0], network.outputs[0], name=_identifier(candidate.name))
+    return Base(
+        model,
+        _facts(
+            model,
+            image_shape,
+            size,
+            preprocessing=mode,
+            weights=_described_weights(candidate),
+            head_removed=[],
+            pooling="average",
+        ),
+    )
+
+
+def _saved(
+    candidate: Candidate, image_shape: tuple[int, int, int], wanted: tuple[int, ...]
+) -> Base:
+    """Build a file or a preset."""
+    import keras
+
+    from zoo.preset import load_preset
+    from zoo.saved import grafted, headless, load_file
+
+    images = keras.Input(image_shape, name="images")
+    preset = candidate.kind == "preset"
+    network, scaling = load_preset(candidate) if preset else (load_file(candidate), None)
+    expected = network.inputs[0]
+    size = tuple(fixed or free for fixed, free in zip(expected.shape[1:3], wanted, strict=True))
+    mode = candidate.preprocessing or "included"
+    pixels = preprocessed(_resized(images, size), mode)
+    if scaling is not None and candidate.preprocessing is None:
+        pixels = scaling(pixels)
+    if expected.shape[3] == 1:
+        pixels = keras.ops.image.rgb_to_grayscale(pixels)
+    if "int" in expected.dtype:
+        pixels = keras.ops.round(pixels)
+    if expected.dtype != pixels.dtype:
+        pixels = keras.ops.cast(pixels, expected.dtype)
+    try:
+        whole = grafted(network, images, pixels)
+    except ValueError as error:
+        raise InputError(
+            f"{candidate.name} cannot take images of {size[0]} x {size[1]} px: "
+            f"{' '.join(str(error).split())[:300]}. State a larger image_size."
+        ) from error
+    features, head_removed = headless(whole)
+    pooled, pooling = _pooled(features, candidate.name)
+    model = keras.Model(whole.inputs[0], pooled, name=_identifier(candidate.name))
+    if not model.trainable_variables:
+        raise InputError(
+            f"{candidate.name} has no weights besides its classifier: nothing to fine-tune. "
+            "Give a network with layers of its own."
+        )
+    return Base(
+        model,
+        _facts(
+            model,
+            image_shape,
+            size,
+            preprocessing=mode,
+            weights=_described_weights(candidate),
+            head_removed=head_removed,
+            pooling=pooling,
+        ),
+    )
+
+
+def _pooled(features: Any, name: str) -> tuple[Any, str | None]:
+    """Return float32 features (n, d) and how maps or tokens were pooled to them."""
+    import keras
+
+    rank = len(features.shape)
+    if rank == 4:
+        layer = keras.layers.GlobalAveragePooling2D(name="pooling", dtype="float32")
+        return layer(features), "average"
+    if rank == 3:
+        layer = keras.layers.GlobalAveragePooling1D(name="pooling", dtype="float32")
+        return layer(features), "average"
+    if rank == 2:
+        return keras.ops.cast(features, "float32"), None
+    raise InputError(
+        f"{name} ends in a tensor of shape {tuple(features.shape)}. "
+        "Give a network that ends in feature maps, tokens or one vector an image."
+    )
+
+
+def _resized(images: Any, size: tuple[int, ...]) -> Any:
+    import keras
+
+    if tuple(images.shape[1:3]) == size:
+        return images
+    # Not the layer Resizing: called without ``training`` it takes the whole model for training.
+    return keras.ops.image.resize(images, size, interpolation="bilinear", antialias=True)
+
+
+def _identifier(name: str) -> str:
+    """Return a name that Keras takes: letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def _described_weights(candidate: Candidate) -> str:
+    if candidate.weights in ("imagenet", "random", "included"):
+        return candidate.weights
+    return f"file {Path(candidate.weights).name}"
+
+
+def _facts(
+    model: Any,
+    image_shape: tuple[int, int, int],
+    size: tuple[int, ...],
+    *,
+    preprocessing: Preprocessing,
+    weights: str,
+    head_removed: list[str],
+    pooling: str | None,
+) -> dict[str, Any]:
+    return {
+        "parameters": int(model.count_params()),
+        "features": int(model.outputs[0].shape[-1]),
+        "input_size": list(size),
+        "resized_to": None if tuple(image_shape[:2]) == tuple(size) else list(size),
+        "preprocessing": preprocessing,
+        "weights": weights,
+        "head_removed": head_removed,
+        "pooling": pooling,
+    }

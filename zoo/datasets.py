@@ -1,0 +1,187 @@
+"""Which datasets are known, and how any source of images becomes a prepared dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.cache import Cache
+from zoo.errors import InputError
+from zoo.preparation import FORMAT, Progress, write
+from zoo.prepared import Dataset
+from zoo.sources.opening import open_source
+from zoo.splits import SplitRequest
+
+__all__ = ["DATASETS", "Dataset", "DatasetCard", "prepare"]
+
+PAPER_VALIDATION = 15_000
+"""Images that the neural capacitance paper takes from training for validation (section 5)."""
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """Facts about a dataset that has a name.
+
+    Attributes
+    ----------
+    name
+        What to type.
+    tfds
+        Its name in tensorflow-datasets; ``None`` for the bundled one.
+    classes
+        Number of classes.
+    image_size
+        (height, width); ``None`` if the images differ.
+    train, test
+        Numbers of images; ``test`` is 0 where there is no test split.
+    paper_validation
+        Images that the paper took from training for validation; ``None`` if it did not use it.
+    about
+        One line for a list.
+    """
+
+    name: str
+    tfds: str | None
+    classes: int
+    image_size: tuple[int, int] | None
+    train: int
+    test: int
+    paper_validation: int | None
+    about: str
+
+
+_CARDS = (
+    DatasetCard(
+        "cifar10", "cifar10", 10, (32, 32), 50_000, 10_000, PAPER_VALIDATION,
+        "tiny photographs of animals and vehicles",
+    ),
+    DatasetCard(
+        "cifar100", "cifar100", 100, (32, 32), 50_000, 10_000, PAPER_VALIDATION,
+        "tiny photographs, 100 fine classes",
+    ),
+    DatasetCard(
+        "svhn", "svhn_cropped", 10, (32, 32), 73_257, 26_032, PAPER_VALIDATION,
+        "house number digits; the 531,131 'extra' images are not used",
+    ),
+    DatasetCard(
+        "fashion_mnist", "fashion_mnist", 10, (28, 28), 60_000, 10_000, PAPER_VALIDATION,
+        "grey pictures of clothes",
+    ),
+    DatasetCard("mnist", "mnist", 10, (28, 28), 60_000, 10_000, None, "handwritten digits"),
+    DatasetCard("flowers", "tf_flowers", 5, None, 3_670, 0, None, "photographs of five flowers"),
+    DatasetCard(
+        "birds", "caltech_birds2011", 200, None, 5_994, 5_794, PAPER_VALIDATION,
+        "photographs of birds; the paper's set is another (Kaggle's): give its folder",
+    ),
+    DatasetCard(
+        "digits", None, 10, (8, 8), 1_797, 0, None, "8×8 handwritten digits, bundled, offline"
+    ),
+)  # fmt: skip
+
+DATASETS: dict[str, DatasetCard] = {card.name: card for card in _CARDS}
+"""Name → facts; :func:`prepare` takes these names, and much else."""
+
+
+def prepare(
+    source: Any,
+    *,
+    name: str | None = None,
+    image_size: int | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    test_size: int | None = None,
+    split_seed: int = 0,
+    skip_corrupt: bool = False,
+    cache: str | os.PathLike[str] | None = None,
+    cache_gigabytes: float | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Bring a source's images to one size, once, and split them.
+
+    Parameters
+    ----------
+    source
+        A name in ``DATASETS``; ``tfds:NAME[/CONFIG][:VERSION]``; the path of a folder of class
+        folders (with or without train, validation and test folders above them), of a tar or zip
+        of the same, of a ``.npz`` with x_train, y_train and optionally x_val, y_val, x_test,
+        y_test, or of a folder of idx files (MNIST's format); in Python also ``(x, y)``,
+        ``((x_train, y_train), (x_test, y_test))``, a ``tf.data.Dataset`` or Keras ``PyDataset``
+        of (image, label) pairs, a Hugging Face dataset, or a mapping of split → any of these.
+    name
+        What to call it; the source's name by default.
+    image_size
+        Side of the square images; by default the source's own size if all images share it and it
+        is at most 224, else 224.
+    train_size, validation_size, test_size
+        Numbers of images, stratified. By default the source's own splits stay; a missing test
+        split takes 20%, a missing validation split 15,000 where the paper did and 20% elsewhere;
+        training gets what is left.
+    split_seed
+        Decides which images go where.
+    skip_corrupt
+        Leave out and count images that cannot be decoded; by default they are an error.
+    cache, cache_gigabytes
+        Where prepared images are kept and how much they may take, see :class:`zoo.cache.Cache`.
+    progress
+        Called with (images done, images in all or ``None``) while preparing.
+
+    Returns
+    -------
+    Dataset
+        The prepared images; read from the cache if the same source was prepared before.
+
+    Raises
+    ------
+    InputError
+        For anything that cannot be used: the text says what came and what to do.
+    """
+    _check_whole(
+        image_size=image_size,
+        train_size=train_size,
+        validation_size=validation_size,
+        test_size=test_size,
+    )
+    if isinstance(split_seed, bool) or not isinstance(split_seed, int) or split_seed < 0:
+        raise InputError(f"split_seed is {split_seed!r}; give a whole number of at least 0")
+    card = DATASETS.get(source) if isinstance(source, str) else None
+    opened = open_source(source, card.tfds if card else None, known=tuple(DATASETS))
+    shown = name or (card.name if card else opened.name)
+    request = SplitRequest(
+        train=train_size,
+        validation=validation_size,
+        test=test_size,
+        paper_validation=card.paper_validation if card else None,
+        seed=split_seed,
+    )
+    store = Cache(cache, cache_gigabytes)
+    stem = re.sub(r"[^A-Za-z0-9._]+", "-", shown).strip("-.")[:40] or "images"
+    decides = [FORMAT, opened.identity, image_size, skip_corrupt]
+    known_by = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    key = f"{stem}-{known_by[:16]}"
+    with store.locked(key):
+        with store.locked():
+            if opened.identity is not None and (store.folder / key).is_dir():
+                return Dataset.open(store.folder / key, shown, request)
+        with store.writing(key) as partial:
+            content = write(
+                opened,
+                partial,
+                store,
+                image_size=image_size,
+                skip_corrupt=skip_corrupt,
+                progress=progress,
+            )
+            with store.locked():
+                final = f"{stem}-{content[:16]}" if opened.identity is None else key
+                return Dataset.open(store.keep(partial, final), shown, request)
+
+
+def _check_whole(**sizes: int | None) -> None:
+    """Refuse sizes that are no positive whole numbers."""
+    for argument, size in sizes.items():
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise InputError(f"{argument} is {size!r}; give a whole number of at least 1")

@@ -1,0 +1,198 @@
+"""Networks that a user saved: loaded without running their code, flattened, their head removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zoo.candidate import Candidate, content_digest
+from zoo.errors import InputError, WeightsUnavailableError
+
+_CLASSIFYING = ("softmax", "sigmoid", "linear")
+
+
+def save_once(model: Any, folder: Path) -> Path:
+    """Save a Keras model under a name that its content decides, and return the path.
+
+    Raises
+    ------
+    InputError
+        If it is no graph of layers or Keras cannot save it.
+    """
+    check_graph(model, model.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{model.name}.draft.keras"
+    try:
+        model.save(draft, include_optimizer=False)
+    except (ValueError, TypeError, NotImplementedError, OSError) as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(
+            f"model '{model.name}' cannot be saved: {_one_line(error)}. Build it of serialisable "
+            "layers, or register its classes with keras.saving.register_keras_serializable."
+        ) from error
+    digest = content_digest(draft).removeprefix("sha256:")
+    return draft.replace(folder / f"{model.name}-{digest[:16]}.keras").absolute()
+
+
+def load_file(candidate: Candidate) -> Any:
+    """Load a ``.keras`` file in Keras's safe mode, uncompiled.
+
+    Raises
+    ------
+    WeightsUnavailableError
+        If there is no such file.
+    InputError
+        If it is none, carries code (a Lambda layer) or classes that are not registered, or is
+        no Functional or Sequential network.
+    """
+    import keras
+
+    path = Path(candidate.source)
+    if not path.is_file():
+        raise WeightsUnavailableError(f"{candidate.name}: no file {path}. Correct the path.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise InputError(
+            f"{candidate.name}: {path} cannot be loaded in safe mode: {_one_line(error)}. "
+            "Code from a file is never run: rebuild the network of Keras's own layers, without "
+            "Lambda, and save it with model.save."
+        ) from error
+    check_graph(model, candidate.name)
+    return model
+
+
+def check_graph(model: Any, name: str) -> None:
+    """Raise InputError unless the model is a graph from one batch of images to one output."""
+    if not _is_graph(model):
+        raise InputError(
+            f"{name} is a {type(model).__name__} without a graph of layers. Rebuild it with "
+            "keras.Model(inputs, outputs) or a Sequential that starts with keras.Input."
+        )
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] not in (1, 3):
+        raise InputError(
+            f"{name} takes inputs of shape {shapes}. Give a network with one input of images "
+            "(height, width, 3), or 1 channel, which gets grey ones."
+        )
+    if len(model.outputs) != 1:
+        raise InputError(f"{name} has {len(model.outputs)} outputs. Give a network with one.")
+
+
+def grafted(network: Any, images: Any, pixels: Any) -> Any:
+    """Return a copy of a network on top of other tensors, nested models dissolved.
+
+    Parameters
+    ----------
+    network
+        A Functional or Sequential network.
+    images
+        The symbolic input that the result shall have.
+    pixels
+        What was computed from ``images`` for the network to see.
+
+    Returns
+    -------
+    keras.Model
+        From ``images`` to the network's output, with its weights; every layer is trainable and
+        called once for each call in the network.
+    """
+    import keras
+
+    def dissolve(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return (layer.call if _is_graph(layer) else layer)(*args, **kwargs)
+
+    def thawed(layer: Any) -> Any:
+        config = layer.get_config()
+        if "trainable" in config:
+            config["trainable"] = True
+        return type(layer).from_config(config)
+
+    _separate_names(network)
+    # Called itself, a network becomes one node; its method ``call`` runs through its layers.
+    flat = keras.Model(images, network.call(pixels))
+    while any(_is_graph(layer) for layer in flat.layers):
+        flat = keras.models.clone_model(
+            flat, clone_function=lambda layer: layer, call_function=dissolve
+        )
+    # The layers now belong to two graphs, and ``layer.output`` to the old one: make new layers.
+    fresh = keras.models.clone_model(flat, clone_function=thawed)
+    for layer in fresh.layers:
+        source = flat.get_layer(layer.name)
+        for variable, value in zip(layer.variables, source.variables, strict=True):
+            variable.assign(value)
+    return fresh
+
+
+def headless(model: Any) -> tuple[Any, list[str]]:
+    """Return the tensor in front of a classifier and the names of the layers behind it.
+
+    A classifier is a last dense layer (or 1 × 1 convolution of a single position) with softmax,
+    sigmoid or no activation, its own or a layer of its own; flattening and dropout beside it go
+    with it. A network that ends otherwise, as in a dense layer with ReLU, has none.
+
+    Parameters
+    ----------
+    model
+        A Functional network whose layers are called once.
+
+    Returns
+    -------
+    keras.KerasTensor
+        The features.
+    list of str
+        Removed layers, last first.
+    """
+    import keras
+
+    layers = keras.layers
+    producers: dict[int, Any] = {id(node.output): node for node in model.operations}
+    removed = []
+    layer: Any = producers.get(id(model.outputs[0]))
+    while isinstance(layer, (layers.Softmax, layers.Flatten, layers.Reshape, layers.Dropout)) or (
+        isinstance(layer, layers.Activation) and layer.activation.__name__ in _CLASSIFYING
+    ):
+        removed.append(layer)
+        layer = producers.get(id(layer.input))
+    if not _is_classifier(layer):
+        return model.outputs[0], []
+    removed.append(layer)
+    while isinstance(dropout := producers.get(id(removed[-1].input)), layers.Dropout):
+        removed.append(dropout)
+    return removed[-1].input, [gone.name for gone in removed]
+
+
+def _is_classifier(layer: Any) -> bool:
+    import keras
+
+    if not isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
+        return False
+    single = len(layer.output.shape) == 2 or tuple(layer.output.shape[1:-1]) == (1, 1)
+    return single and layer.activation.__name__ in _CLASSIFYING
+
+
+def _is_graph(layer: Any) -> bool:
+    import keras
+
+    if isinstance(layer, keras.Sequential):
+        return bool(layer.built)
+    return isinstance(layer, keras.Model) and hasattr(layer, "operations")
+
+
+def _separate_names(network: Any) -> None:
+    """Rename layers of nested models that share a name, which one flat graph forbids."""
+    seen: set[str] = set()
+
+    def visit(model: Any, prefix: str) -> None:
+        for layer in model.layers:
+            if _is_graph(layer):
+                visit(layer, f"{prefix}{layer.name}_")
+            elif layer.name in seen:
+                layer.name = f"{prefix}{layer.name}"
+            seen.add(layer.name)
+
+    visit(network, "")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
