@@ -200,8 +200,8 @@ def _rough_seconds(job: Job, epochs: int, card: Card, alpha: float, speed: float
     height, width, _ = job.spec.data["image_shape"]
     area = max(height, card.smallest_size) * max(width, card.smallest_size)
     per_image = 2.0 * card.multiply_adds * alpha**2 * area / card.default_size**2
-    images: int = job.spec.data["counts"]["train"] * epochs
-    return STEP_PER_FORWARD * per_image * images / (speed * EFFICIENCY) + TRACE_SECONDS
+    images = job.spec.data["counts"]["train"] * epochs
+    return float(STEP_PER_FORWARD * per_image * images / (speed * EFFICIENCY) + TRACE_SECONDS)
 
 
 def _matrix_product_speed(threads: int) -> float:

@@ -257,7 +257,7 @@ class RunWriter:
         line = _line(observation)
         fresh = self._checkpoint.with_suffix(".fresh")
         with fresh.open("wb") as file:
-            arrays = {f"v{index}": np.asarray(value) for index, value in enumerate(variables)}
+            arrays: dict[str, Any] = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
             np.savez(file, observation=np.array(line), **arrays)
             file.flush()
             os.fsync(file.fileno())
@@ -287,9 +287,7 @@ class RunWriter:
         self._checkpoint.unlink(missing_ok=True)
 
     def _end(self, status: str, error: str | None) -> None:
-        replace_text(
-            self._folder / "outcome.json", json.dumps({"status": status, "error": error})
-        )
+        replace_text(self._folder / "outcome.json", json.dumps({"status": status, "error": error}))
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -87,7 +87,7 @@ def test_checkpoint_and_lines_that_disagree_are_refused(tmp_path):
             writer.append(observation(epoch), variables(epoch))
     lines = run.folder / "observations.jsonl"
     lines.write_text(lines.read_text().splitlines(keepends=True)[0])
-    with pytest.raises(InputError, match="checkpoint .* is of epoch 3, but 1 epochs are recorded"):
+    with pytest.raises(InputError, match=r"checkpoint .* is of epoch 3, but 1 epochs are recorded"):
         run.writer().__enter__()
 
 
@@ -182,7 +182,7 @@ def test_delete_frees_the_folder_and_names_must_fit_one_run(tmp_path):
 def test_folder_that_cannot_be_a_store_is_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(InputError, match="store: cannot keep runs in .*--store"):
+    with pytest.raises(InputError, match=r"store: cannot keep runs in .*--store"):
         RunStore(file)
     (tmp_path / "store.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(InputError, match="has format 99"):

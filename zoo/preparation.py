@@ -197,7 +197,8 @@ def _size_notes(own: set[tuple[int, int] | None], size: tuple[int, int]) -> list
     """Say which size the images had, if it was not the one they got."""
     if own <= {size}:
         return []
-    kind = "mixed sizes" if len(own) > 1 else "×".join(map(str, *own))
+    (only, *others) = own
+    kind = "mixed sizes" if others or only is None else f"{only[0]}×{only[1]}"
     return [f"images resized from {kind} to {size[0]}×{size[1]}"]
 
 

@@ -1,0 +1,102 @@
+"""What an observed epoch costs against an epoch of plain ``fit(validation_data=…)``.
+
+Both train the same network on the same arrays in one process, in turn; the figure is the median of
+the paired ratios. An observed epoch includes reading the prepared images, validation, the forward
+pass over the probe subset and every signal.
+
+    python -m bench.epoch_cost --model MobileNetV2 --images 2500 --size 64 --pairs 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from ncselect.environment import available_cores, environment, process_variables
+
+os.environ.update(process_variables(environment(available_cores())))
+
+
+def main() -> None:
+    """Print the ratio and its parts as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="MobileNetV2")
+    parser.add_argument("--images", type=int, default=2500)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--pairs", type=int, default=5)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measured(given.model, given.images, given.size, given.pairs, folder)))
+
+
+def measured(model: str, images: int, size: int, pairs: int, folder: str) -> dict[str, object]:
+    """Return the median ratio, its range, and the seconds of each part."""
+    import numpy as np
+
+    from ncselect.train import Training
+    from ncselect.types import RunSpec
+    from zoo.datasets import prepare
+    from zoo.models import candidates
+
+    rng = np.random.default_rng(0)
+    held_out = round(0.32 * images)
+    total = images + 2 * held_out
+    pixels = rng.integers(0, 256, (total, size, size, 3), dtype=np.uint8)
+    dataset = prepare(
+        (pixels, rng.permutation(np.arange(total) % 5)),
+        name="noise",
+        train_size=images,
+        validation_size=held_out,
+        test_size=held_out,
+        cache=Path(folder),
+    )
+    candidate = candidates(model, weights="random")[0]
+    spec = RunSpec(
+        model=model,
+        dataset="noise",
+        candidate=candidate.identity(),
+        data=dataset.identity(),
+        environment=environment(available_cores()),
+    )
+    training = Training(spec, candidate, dataset)
+    arrays = dataset.images("train"), dataset.labels("train")
+    validation = dataset.images("validation"), dataset.labels("validation")
+
+    plain = Training(spec, candidate, dataset).model
+    plain.compile(optimizer="adam", loss=plain.loss, metrics=["accuracy"])
+
+    def plain_epoch() -> float:
+        started = time.perf_counter()
+        plain.fit(*arrays, batch_size=64, validation_data=validation, verbose=0)
+        return time.perf_counter() - started
+
+    plain_epoch()
+    training.epoch(0)
+    training.epoch(1)
+    ratios, trained, measuring, plains = [], [], [], []
+    for epoch in range(2, 2 + pairs):
+        seen = training.epoch(epoch)
+        plains.append(plain_epoch())
+        trained.append(seen.seconds)
+        measuring.append(seen.measuring_seconds)
+        ratios.append((seen.seconds + seen.measuring_seconds) / plains[-1])
+    return {
+        "model": model,
+        "images": images,
+        "size": size,
+        "pairs": pairs,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(ratio, 3) for ratio in sorted(ratios)],
+        "training_seconds": round(statistics.median(trained), 2),
+        "measuring_seconds": round(statistics.median(measuring), 2),
+        "plain_fit_seconds": round(statistics.median(plains), 2),
+    }
+
+
+if __name__ == "__main__":
+    main()

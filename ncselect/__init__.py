@@ -1,0 +1,38 @@
+"""Pick the pre-trained network to fine-tune, after a handful of epochs.
+
+>>> import ncselect
+>>> ranking = ncselect.select("small", "digits", weights="random")  # doctest: +SKIP
+
+``select`` is the main job; ``NeuralCapacitance`` is a Keras callback for any model's own ``fit``.
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ncselect.callback import NeuralCapacitance
+    from ncselect.ranking import Ranking
+    from ncselect.selection import select
+    from ncselect.types import Settings
+    from zoo.errors import InputError
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "NeuralCapacitance", "Ranking", "Settings", "select"]
+
+_HOMES = {
+    "select": "ncselect.selection",
+    "Ranking": "ncselect.ranking",
+    "Settings": "ncselect.types",
+    "NeuralCapacitance": "ncselect.callback",
+    "InputError": "zoo.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ncselect' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,5 @@
+"""``python -m ncselect``: the command line."""
+
+from ncselect.cli import main
+
+main()

@@ -1,0 +1,366 @@
+"""The command line: parse, call one function, print, exit."""
+
+from __future__ import annotations
+
+import csv
+import enum
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    from ncselect.selection import Selection
+
+app = typer.Typer(
+    name="ncselect",
+    help="Pick the pre-trained network to fine-tune, after a handful of epochs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class Format(enum.StrEnum):
+    """How to print."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the runs.")]
+
+
+@app.command()
+def rank(
+    models: Annotated[
+        list[str],
+        typer.Option(
+            help="Candidates: names, groups, pool files (.toml), .keras files, hub:PRESET; "
+            "separated by commas or given again."
+        ),
+    ],
+    dataset: Annotated[
+        str, typer.Option(help="A name, tfds:NAME, or the path of a folder, tar, zip or npz.")
+    ],
+    method: Annotated[str, typer.Option(help="How to predict; see 'methods'.")] = "capacitance",
+    epochs: Annotated[int, typer.Option(help="Epochs to observe each candidate for.")] = 5,
+    horizon: Annotated[int, typer.Option(help="The epoch whose accuracy is predicted.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    weights: Annotated[
+        str, typer.Option(help="'imagenet', 'random' (not pre-trained) or a path.")
+    ] = "imagenet",
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the square images; default: the dataset's own.")
+    ] = None,
+    train_size: Annotated[int | None, typer.Option(help="Training images.")] = None,
+    validation_size: Annotated[int | None, typer.Option(help="Validation images.")] = None,
+    test_size: Annotated[int | None, typer.Option(help="Test images.")] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(help="Images per training step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    optimizer: Annotated[str, typer.Option(help="adam, sgd or rmsprop.")] = "adam",
+    augmentation: Annotated[str, typer.Option(help="none, flip or flip-crop.")] = "none",
+    batch_norm_momentum: Annotated[
+        str, typer.Option(help="steps (follows the steps per epoch) or keras.")
+    ] = "steps",
+    probe_order: Annotated[
+        str, typer.Option(help="Probe unit: bn-dense or dense-bn.")
+    ] = "bn-dense",
+    probe_statistics: Annotated[
+        str, typer.Option(help="Probe unit's batch norm: batch or inference.")
+    ] = "batch",
+    probe_head: Annotated[
+        str, typer.Option(help="Probe unit's classifier: frozen or trained.")
+    ] = "frozen",
+    probe_size: Annotated[
+        int, typer.Option(help="Training images that signals are measured on.")
+    ] = 512,
+    store: StoreOption = Path("runs"),
+    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads per run; default: cores / workers.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep checkpoints of runs that reach the horizon.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Fine-tune each candidate for a few epochs and rank them by predicted final accuracy."""
+    from ncselect.selection import selection
+    from ncselect.types import Settings
+
+    question = selection(
+        models,
+        dataset,
+        method_name=method,
+        epochs=epochs,
+        horizon=horizon,
+        seed=seed,
+        settings=Settings(
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            augmentation=augmentation,
+            batch_norm_momentum=batch_norm_momentum,
+            probe_order=probe_order,
+            probe_statistics=probe_statistics,
+            probe_head=probe_head,
+            probe_size=probe_size,
+        ),
+        weights=weights,
+        image_size=image_size,
+        train_size=train_size,
+        validation_size=validation_size,
+        test_size=test_size,
+        skip_corrupt=skip_corrupt,
+        store=store,
+        workers=workers,
+        threads=threads,
+        keep=keep,
+    )
+    if plan:
+        if output is Format.json:
+            typer.echo(json.dumps(question.plan.to_dict(), indent=1))
+        else:
+            out.print(question.plan)
+        return
+    err.print(question.plan)
+    if question.plan.is_long and not yes:
+        if not sys.stdin.isatty():
+            raise InputError("this is a long plan; start it with --yes, or look with --plan")
+        typer.confirm("Start?", abort=True, err=True)
+    _answer(question, workers, output)
+
+
+def _answer(question: Selection, workers: int, output: Format) -> None:
+    from ncselect.progress import Progress
+    from ncselect.selection import SHOWN_BETA
+
+    names = [job.spec.model for job in question.jobs]
+    try:
+        with Progress(names, question.epochs, beta=SHOWN_BETA, console=err) as watch:
+            ranking = question.ranking(workers=workers, watch=watch)
+    except KeyboardInterrupt:
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        err.print(f"Stopped. Every finished epoch is kept; go on with:\n  {command}", markup=False)
+        raise typer.Exit(130) from None
+    match output:
+        case Format.json:
+            typer.echo(ranking.to_json())
+        case Format.csv:
+            typer.echo(ranking.to_csv(), nl=False)
+        case Format.table:
+            out.print(ranking)
+    if not ranking.rows:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(
+    group: Annotated[str, typer.Argument(help="A group, or one model's name.")] = "all",
+    output: FormatOption = Format.table,
+) -> None:
+    """List what can be ranked, with what is known of each."""
+    from zoo.models import GROUPS, candidates
+
+    rows = [
+        {
+            "model": card.name,
+            "parameters": card.parameters,
+            "megabytes": round(card.megabytes, 1),
+            "depth": card.depth,
+            "top1": card.top1,
+            "top5": card.top5,
+            "input": card.default_size,
+            "smallest": card.smallest_size,
+            "preprocessing": card.preprocessing,
+        }
+        for card in (one.card for one in candidates(group))
+        if card is not None
+    ]
+    _show(rows, output, f"{len(rows)} models; groups: {', '.join(GROUPS)}")
+
+
+@app.command()
+def datasets(output: FormatOption = Format.table) -> None:
+    """List the named datasets; any tfds:NAME, folder, tar, zip, npz or idx folder works too."""
+    from zoo.datasets import DATASETS
+
+    rows = [
+        {
+            "dataset": card.name,
+            "source": f"tfds:{card.tfds}" if card.tfds else "bundled",
+            "classes": card.classes,
+            "image": "×".join(map(str, card.image_size)) if card.image_size else "various",
+            "train": card.train,
+            "test": card.test or None,
+            "about": card.about,
+        }
+        for card in DATASETS.values()
+    ]
+    _show(rows, output, "Also: tfds:NAME, or a path to a folder, tar, zip, .npz or idx folder.")
+
+
+@app.command()
+def methods(output: FormatOption = Format.table) -> None:
+    """List the ways to predict a candidate's final accuracy."""
+    from ncselect.methods import METHODS, method
+
+    rows = [
+        {"method": name, "summary": one.summary, "signals": ", ".join(sorted(one.signals))}
+        for name, one in ((name, method(name)) for name in METHODS)
+    ]
+    _show(rows, output)
+
+
+@app.command()
+def runs(
+    store: StoreOption = Path("runs"),
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(help="Delete the run with this key (or its beginning); 'all' for all."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete unasked.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """List the stored runs, or delete some to free their space."""
+    from ncselect.store import RunStore
+
+    kept = RunStore(store)
+    if delete:
+        chosen = kept.runs() if delete == ["all"] else kept.select(delete)
+        freed = sum(run.megabytes for run in chosen)
+        if not yes:
+            typer.confirm(f"Delete {len(chosen)} runs ({freed:.0f} MB)?", abort=True, err=True)
+        for run in chosen:
+            run.delete()
+        err.print(f"Deleted {len(chosen)} runs, {freed:.0f} MB freed.")
+        return
+    rows = []
+    for run in kept.runs():
+        record = run.record()
+        rows.append(
+            {
+                "key": record.spec.key,
+                "model": record.spec.model,
+                "dataset": record.spec.dataset,
+                "seed": record.spec.seed,
+                "epochs": record.epochs,
+                "status": record.status,
+                "last seen": (
+                    record.observations[-1].signals["validation-accuracy"]
+                    if record.observations
+                    else None
+                ),
+                "truth": record.truth[max(record.truth)] if record.truth else None,
+                "megabytes": round(run.megabytes, 1),
+                "error": record.error,
+            }
+        )
+    _show(rows, output)
+
+
+@app.command()
+def compare(
+    store: StoreOption = Path("runs"),
+    epochs: Annotated[str, typer.Option(help="Observation lengths, separated by commas.")] = "5,10",
+    method: Annotated[
+        list[str] | None, typer.Option(help="Methods to score; default: all.")
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(help="The method that the others' differences are taken from.")
+    ] = "best-value",
+    dataset: Annotated[str | None, typer.Option(help="Only runs on this dataset.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Only runs with this seed.")] = None,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples over models.")] = 2000,
+    output: FormatOption = Format.table,
+) -> None:
+    """Score methods against the true final accuracies in a store."""
+    from ncselect.comparison import compare as compared
+    from ncselect.comparison import one_pool
+    from ncselect.leaderboard import flat_rows, leaderboard
+    from ncselect.methods import METHODS
+    from ncselect.methods import method as make
+    from ncselect.store import RunStore
+
+    lengths = _integers("epochs", epochs)
+    comparison = compared(
+        one_pool(RunStore(store).records(), dataset=dataset, seed=seed),
+        methods={name: make(name) for name in dict.fromkeys([*(method or METHODS), reference])},
+        epochs=lengths,
+        references=(reference,),
+        resamples=resamples,
+    )
+    match output:
+        case Format.json:
+            typer.echo(json.dumps(comparison.to_json(), indent=1))
+        case Format.csv:
+            _show(flat_rows(comparison), output)
+        case Format.table:
+            out.print(leaderboard(comparison))
+
+
+def _integers(option: str, text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise InputError(f"{option}: '{text}' came; give positive numbers, such as 5,10")
+    return numbers
+
+
+def _show(rows: Sequence[Mapping[str, Any]], output: Format, caption: str = "") -> None:
+    match output:
+        case Format.json:
+            typer.echo(json.dumps(rows, indent=1))
+        case Format.csv:
+            writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        case Format.table:
+            table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
+            for name, value in (rows[0] if rows else {"nothing here": ""}).items():
+                right = isinstance(value, int | float) and name != "dataset"
+                justify: Literal["right", "left"] = "right" if right else "left"
+                table.add_column(name, justify=justify, no_wrap=not table.columns, overflow="fold")
+            for row in rows:
+                table.add_row(*(_cell(name, value) for name, value in row.items()))
+            out.print(table)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if name in ("top1", "top5"):
+        return f"{100 * value:.1f}%"
+    if name == "parameters":
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) and name != "megabytes" else str(value)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)

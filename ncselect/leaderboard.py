@@ -1,0 +1,109 @@
+"""A comparison of methods as a person reads it: a leaderboard per observation length."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ncselect.numerics.agreement import Agreement, Interval
+from ncselect.scoreboard import Comparison, Row
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+HEADINGS = {"rho": "ρ", "tau": "weighted τ", "regret_points": "regret (points)", "hit": "top-1 hit"}
+
+
+def leaderboard(comparison: Comparison) -> RenderableType:
+    """Return one table per observation length, the highest ρ first, refused methods last."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for epochs in dict.fromkeys(row.epochs for row in comparison.rows):
+        rows = sorted((row for row in comparison.rows if row.epochs == epochs), key=_place)
+        against = {one.method: one for one in comparison.differences if one.epochs == epochs}
+        reference = next(iter(against.values())).reference if against else ""
+        table = Table(
+            title=f"after {epochs} of {comparison.horizon} epochs, n = {max(r.n for r in rows)}",
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+        )
+        table.add_column("method", no_wrap=True)
+        for heading in HEADINGS.values():
+            table.add_column(heading, justify="right")
+        table.add_column(f"ρ less {reference}'s", justify="right")
+        for row in rows:
+            if row.agreement is None:
+                continue
+            paired = against.get(row.method)
+            table.add_row(
+                row.method,
+                *(_cell(getattr(row.agreement, name)) for name in HEADINGS),
+                _cell(paired.agreement.rho) if paired else "–",
+            )
+        parts.append(table)
+        parts += [
+            Text(f"refused: {row.method}: {row.reason}", style="red")
+            for row in rows
+            if row.agreement is None
+        ]
+        parts += [
+            Text(f"left out: {model}: {reason}", style="dim")
+            for model, reason in comparison.excluded.get(epochs, {}).items()
+        ]
+        parts.append(Text(""))
+    parts.append(
+        Text(
+            f"{100 * comparison.level:.0f}% intervals over {comparison.resamples} resamples of the "
+            f"models, seed {comparison.seed}; differences are paired.",
+            style="dim",
+        )
+    )
+    return Group(*parts)
+
+
+def flat_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return a flat row per method and observation length, for CSV."""
+    paired = {(one.method, one.epochs): one for one in comparison.differences}
+    rows = []
+    for row in comparison.rows:
+        difference = paired.get((row.method, row.epochs))
+        rows.append(
+            {
+                "epochs": row.epochs,
+                "method": row.method,
+                "n": row.n,
+                **_figures(row.agreement, ""),
+                "reference": difference.reference if difference else None,
+                **_figures(difference.agreement if difference else None, "less_reference_"),
+                "reason": row.reason,
+            }
+        )
+    return rows
+
+
+def _figures(agreement: Agreement | None, prefix: str) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {}
+    for name in HEADINGS:
+        interval = None if agreement is None else getattr(agreement, name)
+        figures[f"{prefix}{name}"] = interval and interval.value
+        figures[f"{prefix}{name}_low"] = interval and interval.low
+        figures[f"{prefix}{name}_high"] = interval and interval.high
+    return figures
+
+
+def _place(row: Row) -> tuple[bool, float]:
+    if row.agreement is None or math.isnan(row.agreement.rho.value):
+        return (True, 0.0)
+    return (False, -row.agreement.rho.value)
+
+
+def _cell(interval: Interval) -> str:
+    if math.isnan(interval.value):
+        return "–"
+    if math.isnan(interval.low):
+        return f"{interval.value:.2f}"
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

@@ -1,0 +1,290 @@
+"""The main job: candidates and a dataset in, a ranking out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ncselect.environment import available_cores, environment
+from ncselect.execute import Job, Watch, complete
+from ncselect.methods import Method, method
+from ncselect.methods.capacitance import DEFAULT_DEFINITION
+from ncselect.plan import Plan, planned
+from ncselect.progress import Progress
+from ncselect.ranking import Ranking, ranked
+from ncselect.store import RunStore
+from ncselect.types import RunSpec, Settings
+from zoo.datasets import Dataset, prepare
+from zoo.errors import InputError
+from zoo.models import candidates
+
+HORIZON = 50  # the paper's T
+SHOWN_BETA = f"beta/{DEFAULT_DEFINITION}"  # the β of the table and of the progress lines
+EPOCHS = 5  # the paper's shorter observation length
+OPTIONS = {
+    "optimizer": ("adam", "sgd", "rmsprop"),
+    "augmentation": ("none", "flip", "flip-crop"),
+    "batch_norm_momentum": ("steps", "keras"),
+    "probe_order": ("bn-dense", "dense-bn"),
+    "probe_statistics": ("batch", "inference"),
+    "probe_head": ("frozen", "trained"),
+    "probe_activation": ("relu", "linear"),
+    "probe_initializer": ("he_normal", "he_normal_untruncated"),
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A question ready to be answered: which of these candidates to take for this dataset.
+
+    Attributes
+    ----------
+    jobs
+        One per candidate that can be run.
+    missing
+        Candidate → why it cannot be.
+    dataset
+        The prepared images.
+    method
+        How final accuracies are predicted.
+    store
+        Where runs are kept.
+    """
+
+    jobs: tuple[Job, ...]
+    missing: Mapping[str, str]
+    dataset: Dataset
+    method: Method
+    store: RunStore
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What answering will cost."""
+        return planned(self.jobs, self.store, self.missing)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs each candidate is observed for."""
+        return self.jobs[0].epochs if self.jobs else 0
+
+    def ranking(self, *, workers: int = 1, watch: Watch = lambda _m, _e: None) -> Ranking:
+        """Train what the store lacks and rank.
+
+        Parameters
+        ----------
+        workers
+            Runs at a time.
+        watch
+            Called with a candidate's name and each event of its run.
+        """
+        records = complete(self.jobs, self.store, workers=workers, watch=watch)
+        seen = [record.observed(self.epochs) for record in records]
+        ranking = ranked(
+            self.method.estimate(seen),
+            seen,
+            dataset=self.dataset.name,
+            beta=SHOWN_BETA,
+            failed=self.missing,
+        )
+        return dataclasses.replace(ranking, notes=(*ranking.notes, *self.dataset.notes))
+
+
+def selection(
+    models: Any,
+    dataset: Any,
+    *,
+    method_name: str = "capacitance",
+    epochs: int = EPOCHS,
+    horizon: int = HORIZON,
+    seed: int = 0,
+    settings: Settings | None = None,
+    weights: str = "imagenet",
+    image_size: int | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    test_size: int | None = None,
+    skip_corrupt: bool = False,
+    store: str | Path = "runs",
+    workers: int = 1,
+    threads: int | None = None,
+    keep: bool = False,
+    prepared: Any = None,
+) -> Selection:
+    """Check every argument, read the candidates, prepare the images; train nothing.
+
+    Parameters are those of :func:`select`; ``prepared`` is called with (done, total) images.
+
+    Raises
+    ------
+    InputError
+        For any argument that cannot be used; nothing has been trained or lost.
+    """
+    _check_counts(epochs=epochs, horizon=horizon, workers=workers, threads=threads or 1)
+    if epochs > horizon:
+        raise InputError(
+            f"epochs: {epochs} is beyond the horizon {horizon}; "
+            "raise --horizon or observe fewer epochs"
+        )
+    settings = settings or Settings()
+    _check_settings(settings)
+    chosen_method = method(method_name)
+    run_store = RunStore(store)
+    chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
+    data = (
+        dataset
+        if isinstance(dataset, Dataset)
+        else prepare(
+            dataset,
+            image_size=image_size,
+            train_size=train_size,
+            validation_size=validation_size,
+            test_size=test_size,
+            skip_corrupt=skip_corrupt,
+            progress=prepared,
+        )
+    )
+    where = environment(threads or max(1, available_cores() // workers))
+    jobs, missing = [], {}
+    for candidate in chosen:
+        identity = candidate.identity()
+        lost = [value for value in identity.values() if str(value).startswith("missing:")]
+        if lost:
+            path = lost[0].removeprefix("missing:")
+            missing[candidate.name] = f"no file {path}; correct the path"
+            continue
+        jobs.append(
+            Job(
+                spec=RunSpec(
+                    model=candidate.name,
+                    dataset=data.name,
+                    candidate=identity,
+                    data=data.identity(),
+                    seed=seed,
+                    settings=settings,
+                    environment=where,
+                ),
+                candidate=candidate.to_json(),
+                dataset=data.to_json(),
+                epochs=epochs,
+                horizon=horizon,
+                keep=keep,
+            )
+        )
+    return Selection(tuple(jobs), missing, data, chosen_method, run_store)
+
+
+def select(
+    models: Any,
+    dataset: Any,
+    *,
+    method: str = "capacitance",
+    epochs: int = EPOCHS,
+    horizon: int = HORIZON,
+    seed: int = 0,
+    settings: Settings | None = None,
+    weights: str = "imagenet",
+    image_size: int | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    test_size: int | None = None,
+    skip_corrupt: bool = False,
+    store: str | Path = "runs",
+    workers: int = 1,
+    threads: int | None = None,
+    keep: bool = False,
+    progress: bool = True,
+) -> Ranking:
+    """Rank pre-trained networks for a dataset after a few epochs of fine-tuning each.
+
+    Parameters
+    ----------
+    models
+        Names, groups, pool files, ``.keras`` files, Keras models, or a list of them.
+    dataset
+        A name, ``tfds:NAME``, a folder, tar, zip or npz, arrays, a ``tf.data.Dataset``, a Keras
+        ``PyDataset``, a Hugging Face dataset, or a prepared ``zoo.datasets.Dataset``.
+    method
+        How the final accuracy is predicted; see ``ncselect methods``.
+    epochs, horizon
+        Epochs to observe, and the epoch whose accuracy is predicted (paper: 5 or 10, and 50).
+    seed
+        The same seed gives the same run.
+    settings
+        The training protocol; the paper's by default.
+    weights
+        ``imagenet``, ``random`` (not pre-trained; marked in the ranking) or a path.
+    image_size, train_size, validation_size, test_size
+        Side of the square images, and numbers of images; the dataset's own by default.
+    skip_corrupt
+        Leave out images that cannot be read instead of raising.
+    store
+        Folder of the runs; stored runs are never trained again.
+    workers, threads
+        Runs at a time, and threads of each.
+    keep
+        Keep the checkpoints of runs that reach the horizon.
+    progress
+        Show how far the runs have come.
+
+    Returns
+    -------
+    Ranking
+        Candidates best first; ``.failed`` has those without a rank, with reasons.
+
+    Raises
+    ------
+    InputError
+        For any argument that cannot be used.
+
+    Examples
+    --------
+    >>> import ncselect
+    >>> ranking = ncselect.select(["MobileNetV2", "ResNet50"], "digits")  # doctest: +SKIP
+    >>> ranking.best  # doctest: +SKIP
+    """
+    chosen = selection(
+        models,
+        dataset,
+        method_name=method,
+        epochs=epochs,
+        horizon=horizon,
+        seed=seed,
+        settings=settings,
+        weights=weights,
+        image_size=image_size,
+        train_size=train_size,
+        validation_size=validation_size,
+        test_size=test_size,
+        skip_corrupt=skip_corrupt,
+        store=store,
+        workers=workers,
+        threads=threads,
+        keep=keep,
+    )
+    if not progress:
+        return chosen.ranking(workers=workers)
+    names = [job.spec.model for job in chosen.jobs]
+    with Progress(names, epochs, beta=SHOWN_BETA) as watch:
+        return chosen.ranking(workers=workers, watch=watch)
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name}: {count} came, at least 1 is needed")
+
+
+def _check_settings(settings: Settings) -> None:
+    for name, known in OPTIONS.items():
+        got = getattr(settings, name)
+        if got not in known:
+            raise InputError(f"{name}: '{got}' is none of {', '.join(known)}")
+    for name in ("batch_size", "learning_rate", "probe_size"):
+        if not getattr(settings, name) > 0:
+            raise InputError(f"{name}: {getattr(settings, name)} came, it must be positive")
+    if not 0 <= settings.probe_dropout < 1:
+        raise InputError(f"probe_dropout: {settings.probe_dropout} is not in [0, 1)")

@@ -1,0 +1,262 @@
+"""Fine-tune one candidate below a probe unit and observe it after every epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.batches import Batches
+from ncselect.signals import Measurement
+from ncselect.store import RunWriter
+from ncselect.types import Observation, RunSpec
+from zoo.datasets import Dataset
+from zoo.models import Candidate, build
+from zoo.ncp import probe_unit
+
+MEASURED_AT_ONCE = 64  # images per batch of validation and test
+BLOW_UP = 1e6  # a loss beyond this is divergence, long before float32 overflows
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "sgd": lambda learning_rate: keras.optimizers.SGD(learning_rate, momentum=0.9),
+    "rmsprop": keras.optimizers.RMSprop,
+}
+Progress = Callable[[int, int, int], None]  # epoch, step, steps
+
+
+class DivergedError(RuntimeError):
+    """Training left the numbers: the loss is not finite, or beyond ``BLOW_UP``."""
+
+
+def observe(
+    spec: RunSpec,
+    *,
+    candidate: Candidate,
+    dataset: Dataset,
+    epochs: int,
+    horizon: int | None = None,
+    writer: RunWriter | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Observation]:
+    """Fine-tune a candidate and yield what is measured after each epoch, epoch 0 first.
+
+    The neural capacitance paper's protocol (section 5, Algorithm 1): the base is fine-tuned
+    under a frozen random probe unit with batches of 64 and learning rate 0.001. The order of
+    the images in an epoch, dropout and augmentation follow from the seed, so the same spec
+    gives the same observations, and so does a run that a writer's checkpoint continues.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    candidate, dataset
+        The network and the images that ``spec`` names.
+    epochs
+        How many epochs to observe, those already in the checkpoint included.
+    horizon
+        The epoch whose test accuracy is the truth: measured when it is reached, if ever.
+    writer
+        Where epochs are kept; without one nothing is written.
+    progress
+        Called with (epoch, step, steps) during an epoch.
+
+    Yields
+    ------
+    Observation
+        One per epoch that was not yet in the checkpoint.
+
+    Raises
+    ------
+    DivergedError
+        If a loss is not finite or blows up; the text names the epoch.
+    """
+    training = Training(spec, candidate, dataset)
+    if writer is not None:
+        writer.keep_facts(training.facts)
+        if (kept := writer.variables()) is not None:
+            training.restore(kept)
+    first = writer.epochs if writer is not None else 0
+    for epoch in range(first, epochs + 1):
+        observation = training.epoch(epoch, progress)
+        if writer is not None:
+            writer.append(observation, training.variables())
+            writer.keep_facts({**training.facts, "absent_signals": training.absent_signals})
+        yield observation
+    if writer is not None and epochs == horizon:
+        writer.keep_truth(epochs, training.test_accuracy())
+
+
+class Training:
+    """A candidate under its probe unit, with optimiser, data and measurement.
+
+    Attributes
+    ----------
+    model
+        uint8 images (n, h, w, 3) → logits (n, classes).
+    facts
+        What happened when it was built, JSON values.
+    """
+
+    def __init__(self, spec: RunSpec, candidate: Candidate, dataset: Dataset) -> None:
+        settings = spec.settings
+        self._spec, self._dataset = spec, dataset
+        self._batch = min(settings.batch_size, dataset.count("train"))
+        self._steps = dataset.count("train") // self._batch
+        momentum = 0.01 ** (1 / self._steps)
+
+        keras.utils.set_random_seed(spec.seed)
+        base = build(candidate, dataset.image_shape, seed=spec.seed)
+        if settings.batch_norm_momentum == "steps":
+            for layer in base.model._flatten_layers():
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.momentum = min(layer.momentum, momentum)
+        logits = probe_unit(
+            base.model.output,
+            len(dataset.classes),
+            order=settings.probe_order,
+            statistics=settings.probe_statistics,
+            head=settings.probe_head,
+            units=settings.probe_units,
+            dropout=settings.probe_dropout,
+            activation=settings.probe_activation,
+            initializer=settings.probe_initializer,
+            momentum=momentum,
+            seed=spec.seed,
+        )
+        self.model = keras.Model(base.model.inputs, logits, name=f"{base.model.name}_probed")
+        self.model.compile(
+            optimizer=OPTIMIZERS[settings.optimizer](learning_rate=settings.learning_rate),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self._measurement = Measurement(
+            self.model,
+            probe_images=dataset.images("train", self._probe_positions()),
+            probe_labels=dataset.labels("train")[self._probe_positions()],
+            validation=lambda: self._batches("validation"),
+            classes=len(dataset.classes),
+        )
+        self.facts: dict[str, Any] = {
+            **base.facts,
+            "steps_per_epoch": self._steps,
+            "batch_norm_momentum": momentum if settings.batch_norm_momentum == "steps" else None,
+            "trace_seconds": self._trace(),
+        }
+
+    def epoch(self, epoch: int, progress: Progress | None = None) -> Observation:
+        """Train one epoch (none for epoch 0) and measure.
+
+        Raises
+        ------
+        DivergedError
+            If a loss is not finite or blows up.
+        """
+        started = time.perf_counter()
+        if epoch > 0:
+            self._fit(epoch, progress)
+        trained = time.perf_counter()
+        signals = self._measurement.measure()
+        for name in ("training-loss", "validation-loss"):
+            _check(signals[name], name, epoch)
+        return Observation(
+            epoch=epoch,
+            signals=signals,
+            seconds=trained - started if epoch > 0 else 0.0,
+            measuring_seconds=time.perf_counter() - trained,
+        )
+
+    def test_accuracy(self) -> float:
+        """Return the accuracy on the test split: the truth, which no method sees."""
+        return self._measurement.evaluate(self._batches("test"))[1]
+
+    @property
+    def absent_signals(self) -> dict[str, str]:
+        """Signal → why this network cannot have it; known after the first measurement."""
+        return dict(self._measurement.absent)
+
+    def variables(self) -> list[NDArray[Any]]:
+        """Return all model and optimiser variables by index, seed generators included."""
+        return [np.asarray(variable.value) for variable in self._variables()]
+
+    def restore(self, values: list[NDArray[Any]]) -> None:
+        """Set all variables by index.
+
+        Raises
+        ------
+        ValueError
+            If their number differs: the values belong to another network.
+        """
+        variables = self._variables()
+        if len(values) != len(variables):
+            raise ValueError(f"{len(values)} values for {len(variables)} variables")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _probe_positions(self) -> NDArray[np.int64]:
+        return self._dataset.stratified("train", self._spec.settings.probe_size, self._spec.seed)
+
+    def _batches(self, split: str) -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
+        batches = Batches(self._dataset, split, MEASURED_AT_ONCE)
+        return (batches[index] for index in range(len(batches)))
+
+    def _fit(self, epoch: int, progress: Progress | None) -> None:
+        order = np.random.default_rng([self._spec.seed, epoch]).permutation(
+            self._dataset.count("train")
+        )[: self._steps * self._batch]
+        batches = Batches(
+            self._dataset,
+            "train",
+            self._batch,
+            order=order,
+            augmentation=self._spec.settings.augmentation,
+            seed=(self._spec.seed, epoch),
+        )
+        callbacks = [_Report(epoch, self._steps, progress)] if progress else []
+        history = self.model.fit(
+            batches,
+            initial_epoch=epoch - 1,
+            epochs=epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+        _check(history.history["loss"][-1], "loss of the training steps", epoch)
+
+    def _trace(self) -> float:
+        """Compile the training step and put every variable back; return the seconds it took."""
+        started = time.perf_counter()
+        before = self.variables()
+        batches = Batches(self._dataset, "train", self._batch, order=np.arange(self._batch))
+        self.model.fit(batches, shuffle=False, verbose=0)
+        self.restore(before)
+        return time.perf_counter() - started
+
+
+class _Report(keras.callbacks.Callback):
+    """Tell how far an epoch has come, at most once a second."""
+
+    def __init__(self, epoch: int, steps: int, progress: Progress) -> None:
+        super().__init__()
+        self._epoch, self._steps, self._progress = epoch, steps, progress
+        self._told = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Report the finished step."""
+        if time.monotonic() - self._told > 1:
+            self._told = time.monotonic()
+            self._progress(self._epoch, batch + 1, self._steps)
+
+
+def _check(loss: float, name: str, epoch: int) -> None:
+    if not math.isfinite(loss) or loss > BLOW_UP:
+        raise DivergedError(
+            f"diverged at epoch {epoch}: {name} is {loss:.3g}; a smaller learning rate may help"
+        )

@@ -1,0 +1,178 @@
+"""The base of a network: cut right, and its reach against finite differences."""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from probed import convolutional, images, measurement, randomised, sample
+
+from ncselect.base import MeasuredBase
+from ncselect.numerics import mlp
+from ncselect.probe import MeasuredProbe
+from ncselect.signals import SIGNALS
+from ncselect.split import split
+from zoo.ncp import probe_unit
+
+
+@pytest.fixture
+def float64():
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(
+    ("padding", "activation"), [("same", "tanh"), ("valid", "tanh"), ("same", "relu")]
+)
+def test_entrywise_reach_of_a_convolution_is_the_sum_over_its_weights(padding, activation, float64):
+    conv = keras.layers.Conv2D(4, 3, strides=2, padding=padding, activation=activation, name="last")
+    pool = keras.layers.GlobalAveragePooling2D()
+    norm = keras.layers.BatchNormalization()
+    model = convolutional([keras.layers.Conv2D(2, 3, activation=activation), conv, norm, pool])
+    x, _ = images(5, 9)
+    base = MeasuredBase(split(model), chunk=2)
+    seen = base.seen(x)
+    assert base.not_entrywise is None
+    kernel = np.asarray(conv.kernel.value)
+    absolute, signed = 0.0, 0.0
+    for entry in range(kernel.size):
+        moved = []
+        for step in (1e-6, -1e-6):
+            changed = kernel.copy()
+            changed.flat[entry] += step
+            conv.kernel.assign(changed)
+            moved.append(base.features(x))
+        slope = (moved[0] - moved[1]) / 2e-6
+        absolute, signed = absolute + np.abs(slope), signed + slope
+    conv.kernel.assign(kernel)
+    np.testing.assert_allclose(seen.reach, signed, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(seen.entrywise_reach, absolute, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        (
+            lambda: [keras.layers.DepthwiseConv2D(3), keras.layers.GlobalMaxPooling2D()],
+            r"\(DepthwiseConv2D\), is neither a Dense nor a Conv2D",
+        ),
+        (
+            lambda: [keras.layers.Conv2D(6, 3, groups=3), keras.layers.GlobalMaxPooling2D()],
+            r"is grouped",
+        ),
+        (
+            lambda: [keras.layers.Conv2D(2, 3), keras.layers.Flatten()],
+            r"has 2 channels for 98 features",
+        ),
+        (
+            lambda: [
+                keras.layers.Conv2D(4, 3),
+                keras.layers.LayerNormalization(),
+                keras.layers.GlobalAveragePooling2D(),
+            ],
+            r"channels that feed more than one feature",
+        ),
+    ],
+)
+def test_an_entrywise_signal_that_cannot_be_had_is_absent_with_its_reason(layers, reason):
+    measured = measurement(convolutional(layers()), *images(8, 9))
+    found = measured.measure()
+    absent = {"beta/base/held/entrywise", "denominator/base/held/entrywise"}
+    assert set(measured.absent) == absent == set(SIGNALS) - set(found)
+    assert all(re.search(reason, text) for text in measured.absent.values())
+
+
+def test_a_shared_last_kernel_counts_wherever_it_is_used(float64):
+    x = keras.Input((4,))
+    shared = keras.layers.Dense(4, activation="tanh", name="base")
+    model = keras.Model(x, probe_unit(shared(shared(x)), 3, units=(5, 4)))
+    randomised(model)
+    rows, _ = sample(6)
+    base = MeasuredBase(split(model), chunk=6)
+    kernel = np.asarray(shared.kernel.value)
+    moved = []
+    for step in (1e-6, -1e-6):
+        shared.kernel.assign(kernel + step)
+        moved.append(base.features(rows))
+    shared.kernel.assign(kernel)
+    seen = base.seen(rows)
+    np.testing.assert_allclose(seen.reach, (moved[0] - moved[1]) / 2e-6, rtol=1e-7, atol=1e-8)
+    assert "more than once" in str(base.not_entrywise)
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("MobileNetV3Small", "conv_1"), ("ConvNeXtTiny", None), ("ResNet50V2", "conv5_block3_3_conv")],
+)
+def test_applications_are_cut_without_a_change(name, last):
+    x = keras.Input((32, 32, 3), dtype="uint8")
+    base = getattr(keras.applications, name)(
+        include_top=False,
+        weights=None,
+        input_tensor=keras.ops.cast(x, "float32"),
+        pooling="avg",
+    )
+    model = keras.Model(x, probe_unit(base.output, 3, units=(8, 4)))
+    parts = split(model)
+    rows, _ = images(3, 32)
+    logits = MeasuredProbe(parts.probe).logits(MeasuredBase(parts, chunk=2).features(rows))
+    np.testing.assert_allclose(
+        logits, np.asarray(model(rows, training=False)), rtol=1e-4, atol=1e-5
+    )
+    assert len(parts.tail_variables) < len(parts.front_variables)
+    if last:
+        assert parts.layer.name == last
+
+
+def test_a_real_mobilenet_against_finite_differences(real_data):
+    x = keras.Input((64, 64, 3), dtype="uint8")
+    application = keras.applications.MobileNet(
+        include_top=False,
+        alpha=0.25,
+        weights=None,
+        input_tensor=keras.layers.Rescaling(1 / 127.5, -1)(x),
+        pooling="avg",
+    )
+    application.load_weights(real_data / "weights" / "mobilenet_v1_0.25_128_int8.weights.h5")
+    model = keras.Model(x, probe_unit(application.output, 5))
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (64, 8, 8, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    rows, labels = coarse.astype(np.uint8), np.arange(64) % 5
+    measured = measurement(model, rows, labels, classes=5)
+    found = measured.measure()
+    parts = split(model)
+    base, probe = MeasuredBase(parts, chunk=64), MeasuredProbe(parts.probe)
+    seen, kernel = base.seen(rows), np.asarray(parts.kernel.value)
+    moved = []
+    for step in (1e-5, -1e-5):
+        parts.kernel.assign(kernel + step)
+        moved.append(base.features(rows))
+    parts.kernel.assign(kernel)
+    slopes = (moved[0] - moved[1]) / 2e-5
+    # float32 rounding and the kinks of ReLU6 spoil some entries, no more.
+    size = np.abs(seen.reach).mean()
+    assert np.median(np.abs(slopes - seen.reach)) < 0.01 * size
+    assert slopes.sum() == pytest.approx(seen.reach.sum(), rel=0.01)
+
+    layers = probe.layers()
+    first, second = (at for at, layer in enumerate(layers[:-1]) if isinstance(layer, mlp.Dense))
+
+    def gradient(shift, lift):
+        """∂C/∂W of the probe's first kernel as the kernels beside it move by shift·1, lift·1."""
+        above = mlp.Dense(layers[second].kernel + lift, layers[second].bias)
+        changed = [*layers[:second], above, *layers[second + 1 :]]
+        return mlp.gradients(changed, seen.features + shift * seen.reach, labels)[first]["kernel"]
+
+    # So short a step that next to no ReLU changes sides.
+    sent = (gradient(1e-9, 0) - gradient(-1e-9, 0)) / 2e-9
+    received = (gradient(0, 1e-8) - gradient(0, -1e-8)) / 2e-8
+    denominator, numerator = sent.sum() + received.sum(), (sent * received).sum()
+    assert found["denominator/base/exact"] == pytest.approx(denominator, rel=0.01)
+    assert found["beta/base/exact/signed"] == pytest.approx(numerator / denominator, rel=0.01)
+    assert measured.absent == {}

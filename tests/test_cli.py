@@ -1,0 +1,121 @@
+"""The command line as a person uses it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def ncselect(*arguments, cwd=None, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "ncselect", *map(str, arguments)],
+        env={**os.environ, **variables}, cwd=cwd, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+LIGHT = ("--help", "models", "datasets", "methods", "rank --help", "compare --help", "runs --help")
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_looking_around_imports_no_backend(command):
+    program = (
+        "import sys\nfrom ncselect.cli import main\n"
+        f"sys.argv = ['ncselect', *{command.split()!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'sklearn', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_models_as_data():
+    rows = json.loads(ncselect("models", "paper", "--format", "json").stdout)
+    assert len(rows) == 17
+    vgg = next(row for row in rows if row["model"] == "VGG16")
+    assert vgg["top1"] == 0.713
+    assert vgg["parameters"] == 14_714_688
+    table = list(csv.DictReader(io.StringIO(ncselect("models", "--format", "csv").stdout)))
+    assert len(table) == 41
+
+
+BAD = {
+    "model": ("rank --models MobilNetV2 --dataset digits", "MobileNetV2"),
+    "dataset": ("rank --models MobileNet --dataset digitz --weights random", "digits"),
+    "method": (
+        "rank --models MobileNet --dataset digits --weights random --method capacitence",
+        "capacitance",
+    ),
+    "epochs": ("rank --models MobileNet --dataset digits --epochs 0", "at least 1"),
+    "horizon": ("rank --models MobileNet --dataset digits --epochs 9 --horizon 3", "horizon"),
+    "optimizer": ("rank --models MobileNet --dataset digits --optimizer adamm", "adam, sgd"),
+    "lengths": ("compare --epochs five", "positive numbers"),
+    "store": ("runs --store /dev/null/runs", "--store"),
+}
+
+
+@pytest.mark.parametrize(("command", "remedy"), BAD.values(), ids=list(BAD))
+def test_bad_input_says_the_remedy_and_exits_with_2(tmp_path, command, remedy):
+    done = ncselect(*command.split(), cwd=tmp_path, NCSELECT_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 2, done.stderr
+    assert remedy in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_rank_compare_and_runs_from_end_to_end(tmp_path):
+    pool = tmp_path / "pool.toml"
+    pool.write_text(
+        "".join(
+            f'[[model]]\nname = "{name}"\napplication = "MobileNet"\n'
+            f'arguments = {{ alpha = {alpha} }}\nweights = "{weights}"\n'
+            for name, alpha, weights in (
+                ("quarter", 0.25, "random"),
+                ("half", 0.5, "random"),
+                ("lost", 0.5, "nowhere.weights.h5"),
+            )
+        )
+    )
+    rank = (
+        "rank", "--models", pool, "--dataset", "digits", "--image-size", 32, "--train-size", 192,
+        "--validation-size", 60, "--test-size", 60, "--epochs", 2, "--horizon", 2,
+        "--format", "json",
+    )  # fmt: skip
+    cache = {"NCSELECT_CACHE": str(tmp_path / "cache")}
+
+    plan = ncselect(*rank, "--plan", cwd=tmp_path, **cache)
+    assert plan.returncode == 0, plan.stderr
+    assert [run["epochs"] for run in json.loads(plan.stdout)["runs"]] == [2, 2]
+    assert not list((tmp_path / "runs").glob("*/observations.jsonl"))
+
+    done = ncselect(*rank, cwd=tmp_path, **cache)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert {row["model"] for row in answer["ranking"]} == {"quarter", "half"}
+    assert "nowhere.weights.h5" in answer["failed"]["lost"]
+    assert all(row["weights"] == "random" for row in answer["ranking"])
+    assert answer["best"] == answer["ranking"][0]["model"]
+    assert "quarter: training, epoch 1/2" in done.stderr
+
+    again = ncselect(*rank, cwd=tmp_path, **cache)
+    assert json.loads(again.stdout) == answer
+    assert "stored" in again.stderr
+
+    compared = ncselect("compare", "--epochs", "2", "--format", "json", cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+
+    listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
+    assert [run["status"] for run in listed] == ["complete", "complete"]
+    gone = ncselect("runs", "--delete", listed[0]["key"], "--yes", cwd=tmp_path)
+    assert gone.returncode == 0, gone.stderr
+    assert len(json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)) == 1

@@ -1,0 +1,122 @@
+"""Real processes: killed, resumed, diverged, continued. Numbers must not notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from ncselect.environment import environment
+from ncselect.execute import Job, complete, remaining_epochs
+from ncselect.store import RunStore
+from ncselect.types import RunSpec, Settings
+from zoo.datasets import prepare
+from zoo.models import Candidate
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return prepare(
+        "digits",
+        image_size=32,
+        train_size=256,
+        validation_size=100,
+        test_size=100,
+        cache=tmp_path_factory.mktemp("cache"),
+    )
+
+
+@pytest.fixture(scope="module")
+def network(small_network):
+    return Candidate("small", "file", str(small_network(8)), {}, "included")
+
+
+def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, **settings):
+    return Job(
+        spec=RunSpec(
+            model=name,
+            dataset=digits.name,
+            candidate=candidate.identity(),
+            data=digits.identity(),
+            seed=seed,
+            settings=Settings(probe_size=64, augmentation="flip-crop", **settings),
+            environment=environment(1),
+        ),
+        candidate=candidate.to_json(),
+        dataset=digits.to_json(),
+        epochs=epochs,
+        horizon=horizon,
+    )
+
+
+def seen(record):
+    return [(one.epoch, dict(one.signals)) for one in record.observations]
+
+
+def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted_one(
+    digits, network, tmp_path
+):
+    whole = complete([job(digits, network)], RunStore(tmp_path / "whole"))[0]
+    assert whole.status == "complete"
+    assert whole.epochs == 3
+    assert set(whole.truth) == {3}
+
+    store = RunStore(tmp_path / "broken")
+    first = job(digits, network)
+    other = job(digits, network, name="other", seed=1, epochs=1)
+
+    def kill_after_first_epoch(model, event):
+        if model == "small" and event["event"] == "observation" and event["epoch"] == 1:
+            writer = (store.find(first.spec).folder / "lock").read_text()
+            os.kill(int(writer), signal.SIGKILL)
+
+    killed, unharmed = complete([first, other], store, watch=kill_after_first_epoch)
+    assert killed.status == "failed"
+    assert "killed by signal SIGKILL" in killed.error
+    assert 1 <= killed.epochs < 3
+    assert (unharmed.status, unharmed.epochs) == ("partial", 1)
+    assert remaining_epochs(first, store) == 3 - killed.epochs
+
+    resumed = complete([first], store)[0]
+    assert resumed.status == "complete"
+    assert seen(resumed) == seen(whole)
+    assert resumed.truth == whole.truth
+    assert not (store.find(first.spec).folder / "checkpoint.npz").exists()
+
+    events = []
+    again = complete([first], store, watch=lambda _model, event: events.append(event["event"]))[0]
+    assert events == ["stored"]
+    assert seen(again) == seen(whole)
+
+    longer = complete([replace(first, epochs=4, horizon=4)], store)[0]
+    assert longer.status == "failed"
+    assert "stored to epoch 3 without a checkpoint, 4 wanted" in longer.error
+    assert store.find(first.spec).record().status == "complete"
+
+    continued = complete([replace(other, epochs=2, horizon=9)], store)[0]
+    assert (continued.status, continued.epochs) == ("partial", 2)
+    assert seen(continued)[:2] == seen(unharmed)
+
+
+def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(digits, network, tmp_path):
+    store = RunStore(tmp_path)
+    wild = job(digits, network, learning_rate=1e30, optimizer="sgd")
+    record = complete([wild], store)[0]
+    assert record.status == "failed"
+    assert "diverged at epoch 1" in record.error
+    assert "loss" in record.error
+    assert record.epochs == 0
+    assert store.find(wild.spec).record().status == "failed"
+    assert remaining_epochs(wild, store) == 0
+
+
+def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits, tmp_path):
+    lost = Candidate(
+        name="lost", kind="application", source="AlexNet", arguments={}, weights="imagenet"
+    )
+    record = complete([job(digits, lost, name="lost")], RunStore(tmp_path))[0]
+    assert record.status == "failed"
+    assert "AlexNet" in record.error
+    assert "path" in record.error
