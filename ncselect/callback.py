@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ncselect.measuring.whole import WholeNetwork
 from ncselect.numerics.capacitance import Definition
 from ncselect.signals import Measurement
-from ncselect.whole import WholeNetwork
 from zoo.errors import InputError
 from zoo.ncp import PREFIX
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import enum
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from ncselect.listing import Format, show
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,14 +27,6 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-
-
-class Format(enum.StrEnum):
-    """How to print."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
@@ -107,35 +96,39 @@ def rank(
     from ncselect.selection import selection
     from ncselect.types import Settings
 
-    question = selection(
-        models,
-        dataset,
-        method_name=method,
-        epochs=epochs,
-        horizon=horizon,
-        seed=seed,
-        settings=Settings(
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            optimizer=optimizer,
-            augmentation=augmentation,
-            batch_norm_momentum=batch_norm_momentum,
-            probe_order=probe_order,
-            probe_statistics=probe_statistics,
-            probe_head=probe_head,
-            probe_size=probe_size,
-        ),
-        weights=weights,
-        image_size=image_size,
-        train_size=train_size,
-        validation_size=validation_size,
-        test_size=test_size,
-        skip_corrupt=skip_corrupt,
-        store=store,
-        workers=workers,
-        threads=threads,
-        keep=keep,
-    )
+    with err.status("Reading the images …") as status:
+        question = selection(
+            models,
+            dataset,
+            method_name=method,
+            epochs=epochs,
+            horizon=horizon,
+            seed=seed,
+            settings=Settings(
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                optimizer=optimizer,
+                augmentation=augmentation,
+                batch_norm_momentum=batch_norm_momentum,
+                probe_order=probe_order,
+                probe_statistics=probe_statistics,
+                probe_head=probe_head,
+                probe_size=probe_size,
+            ),
+            weights=weights,
+            image_size=image_size,
+            train_size=train_size,
+            validation_size=validation_size,
+            test_size=test_size,
+            skip_corrupt=skip_corrupt,
+            store=store,
+            workers=workers,
+            threads=threads,
+            keep=keep,
+            prepared=lambda done, total: status.update(
+                f"Reading the images … {done}" + (f" of {total}" if total else "")
+            ),
+        )
     if plan:
         if output is Format.json:
             typer.echo(json.dumps(question.plan.to_dict(), indent=1))
@@ -196,7 +189,7 @@ def models(
         for card in (one.card for one in candidates(group))
         if card is not None
     ]
-    _show(rows, output, f"{len(rows)} models; groups: {', '.join(GROUPS)}")
+    show(rows, output, f"{len(rows)} models; groups: {', '.join(GROUPS)}")
 
 
 @app.command()
@@ -216,7 +209,7 @@ def datasets(output: FormatOption = Format.table) -> None:
         }
         for card in DATASETS.values()
     ]
-    _show(rows, output, "Also: tfds:NAME, or a path to a folder, tar, zip, .npz or idx folder.")
+    show(rows, output, "Also: tfds:NAME, or a path to a folder, tar, zip, .npz or idx folder.")
 
 
 @app.command()
@@ -228,7 +221,7 @@ def methods(output: FormatOption = Format.table) -> None:
         {"method": name, "summary": one.summary, "signals": ", ".join(sorted(one.signals))}
         for name, one in ((name, method(name)) for name in METHODS)
     ]
-    _show(rows, output)
+    show(rows, output)
 
 
 @app.command()
@@ -275,7 +268,7 @@ def runs(
                 "error": record.error,
             }
         )
-    _show(rows, output)
+    show(rows, output)
 
 
 @app.command()
@@ -313,7 +306,7 @@ def compare(
         case Format.json:
             typer.echo(json.dumps(comparison.to_json(), indent=1))
         case Format.csv:
-            _show(flat_rows(comparison), output)
+            show(flat_rows(comparison), output)
         case Format.table:
             out.print(leaderboard(comparison))
 
@@ -326,35 +319,6 @@ def _integers(option: str, text: str) -> list[int]:
     if not numbers or min(numbers) < 1:
         raise InputError(f"{option}: '{text}' came; give positive numbers, such as 5,10")
     return numbers
-
-
-def _show(rows: Sequence[Mapping[str, Any]], output: Format, caption: str = "") -> None:
-    match output:
-        case Format.json:
-            typer.echo(json.dumps(rows, indent=1))
-        case Format.csv:
-            writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        case Format.table:
-            table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
-            for name, value in (rows[0] if rows else {"nothing here": ""}).items():
-                right = isinstance(value, int | float) and name != "dataset"
-                justify: Literal["right", "left"] = "right" if right else "left"
-                table.add_column(name, justify=justify, no_wrap=not table.columns, overflow="fold")
-            for row in rows:
-                table.add_row(*(_cell(name, value) for name, value in row.items()))
-            out.print(table)
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if name in ("top1", "top5"):
-        return f"{100 * value:.1f}%"
-    if name == "parameters":
-        return f"{value:,}"
-    return f"{value:.3f}" if isinstance(value, float) and name != "megabytes" else str(value)
 
 
 def main() -> None:

@@ -100,9 +100,9 @@ class Measurement:
         classes: int,
         chunk: int = 64,
     ) -> None:
-        from ncselect.base import MeasuredBase
-        from ncselect.probe import MeasuredProbe
-        from ncselect.split import split
+        from ncselect.measuring.base import MeasuredBase
+        from ncselect.measuring.probe import MeasuredProbe
+        from ncselect.measuring.split import split
 
         self._images = np.asarray(probe_images)
         self._labels = np.asarray(probe_labels).astype(np.int64)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ncselect.measuring.probe import MeasuredProbe
+from ncselect.measuring.split import split
 from ncselect.numerics import mlp
-from ncselect.probe import MeasuredProbe
 from ncselect.signals import Measurement
-from ncselect.split import split
 from zoo.ncp import probe_unit
 
 

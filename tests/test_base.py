@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from probed import convolutional, images, measurement, randomised, sample
 
-from ncselect.base import MeasuredBase
+from ncselect.measuring.base import MeasuredBase
+from ncselect.measuring.probe import MeasuredProbe
+from ncselect.measuring.split import split
 from ncselect.numerics import mlp
-from ncselect.probe import MeasuredProbe
 from ncselect.signals import SIGNALS
-from ncselect.split import split
 from zoo.ncp import probe_unit
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from probed import randomised, sample
 
+from ncselect.measuring.whole import WholeNetwork
 from ncselect.numerics import mlp
 from ncselect.numerics.mixed_hessian import mixed_hessian
-from ncselect.whole import WholeNetwork
 from zoo.errors import InputError
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ncselect.measuring.split import kernels_in_order
 from ncselect.numerics import autodiff
 from ncselect.numerics.capacitance import Capacitance, beta_eff
-from ncselect.split import kernels_in_order
 from zoo.errors import InputError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ncselect.channelwise import EntrywiseReach
+from ncselect.measuring.channelwise import EntrywiseReach
+from ncselect.measuring.split import Split
 from ncselect.numerics import autodiff
-from ncselect.split import Split
 from zoo.errors import InputError
 
 Array = NDArray[np.float64]

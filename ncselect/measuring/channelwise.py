@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ncselect.measuring.split import Split
 from ncselect.numerics import autodiff
-from ncselect.split import Split
 from zoo.errors import InputError
 
 # Numbers in the largest array, (images, weights per channel, channels): 64 MB of float32.

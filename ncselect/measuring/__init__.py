@@ -1,0 +1,1 @@
+"""A network taken apart and differentiated where neural capacitance is measured."""
