@@ -45,7 +45,9 @@ def rank(
     dataset: Annotated[
         str, typer.Option(help="A name, tfds:NAME, or the path of a folder, tar, zip or npz.")
     ],
-    method: Annotated[str, typer.Option(help="How to predict; see 'methods'.")] = "capacitance",
+    method: Annotated[
+        str, typer.Option(help="How to predict: NAME or NAME:OPTION=VALUE,…; see 'methods'.")
+    ] = "capacitance",
     epochs: Annotated[int, typer.Option(help="Epochs to observe each candidate for.")] = 5,
     horizon: Annotated[int, typer.Option(help="The epoch whose accuracy is predicted.")] = 50,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
@@ -276,7 +278,8 @@ def compare(
     store: StoreOption = Path("runs"),
     epochs: Annotated[str, typer.Option(help="Observation lengths, separated by commas.")] = "5,10",
     method: Annotated[
-        list[str] | None, typer.Option(help="Methods to score; default: all.")
+        list[str] | None,
+        typer.Option(help="NAME or NAME:OPTION=VALUE,…; may be given again. Default: all."),
     ] = None,
     reference: Annotated[
         str, typer.Option(help="The method that the others' differences are taken from.")
@@ -290,14 +293,15 @@ def compare(
     from ncselect.comparison import compare as compared
     from ncselect.comparison import one_pool
     from ncselect.leaderboard import flat_rows, leaderboard
-    from ncselect.methods import METHODS
-    from ncselect.methods import method as make
+    from ncselect.methods import METHODS, parsed_method
     from ncselect.store import RunStore
 
     lengths = _integers("epochs", epochs)
     comparison = compared(
         one_pool(RunStore(store).records(), dataset=dataset, seed=seed),
-        methods={name: make(name) for name in dict.fromkeys([*(method or METHODS), reference])},
+        methods={
+            name: parsed_method(name) for name in dict.fromkeys([*(method or METHODS), reference])
+        },
         epochs=lengths,
         references=(reference,),
         resamples=resamples,

@@ -11,7 +11,7 @@ from ncselect.scoreboard import Comparison, Row
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-HEADINGS = {"rho": "ρ", "tau": "weighted τ", "regret_points": "regret (points)", "hit": "top-1 hit"}
+MEASURES = ("rho", "tau", "regret_points", "hit")
 
 
 def leaderboard(comparison: Comparison) -> RenderableType:
@@ -31,17 +31,19 @@ def leaderboard(comparison: Comparison) -> RenderableType:
             box=None,
             pad_edge=False,
         )
-        table.add_column("method", no_wrap=True)
-        for heading in HEADINGS.values():
-            table.add_column(heading, justify="right")
-        table.add_column(f"ρ less {reference}'s", justify="right")
+        table.add_column("method", overflow="fold")
+        for heading in ("ρ", "τ", "regret", "hit", f"ρ − {reference}"):
+            table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             if row.agreement is None:
                 continue
-            paired = against.get(row.method)
+            found, paired = row.agreement, against.get(row.method)
             table.add_row(
                 row.method,
-                *(_cell(getattr(row.agreement, name)) for name in HEADINGS),
+                _cell(found.rho),
+                f"{found.tau.value:.2f}",
+                f"{found.regret_points.value:.1f}",
+                f"{found.hit.value:.2f}",
                 _cell(paired.agreement.rho) if paired else "–",
             )
         parts.append(table)
@@ -57,8 +59,9 @@ def leaderboard(comparison: Comparison) -> RenderableType:
         parts.append(Text(""))
     parts.append(
         Text(
-            f"{100 * comparison.level:.0f}% intervals over {comparison.resamples} resamples of the "
-            f"models, seed {comparison.seed}; differences are paired.",
+            f"[{100 * comparison.level:.0f}% intervals] over {comparison.resamples} resamples of "
+            f"the models, seed {comparison.seed}; differences are paired. τ is Kendall's, weighted; "
+            "regret is in points of accuracy. All intervals: --format csv or json.",
             style="dim",
         )
     )
@@ -87,7 +90,7 @@ def flat_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _figures(agreement: Agreement | None, prefix: str) -> dict[str, float | None]:
     figures: dict[str, float | None] = {}
-    for name in HEADINGS:
+    for name in MEASURES:
         interval = None if agreement is None else getattr(agreement, name)
         figures[f"{prefix}{name}"] = interval and interval.value
         figures[f"{prefix}{name}_low"] = interval and interval.low

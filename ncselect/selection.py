@@ -11,7 +11,7 @@ from typing import Any
 
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
-from ncselect.methods import Method, method
+from ncselect.methods import Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
 from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
@@ -131,7 +131,7 @@ def selection(
         )
     settings = settings or Settings()
     _check_settings(settings)
-    chosen_method = method(method_name)
+    chosen_method = parsed_method(method_name)
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     data = (
@@ -208,7 +208,8 @@ def select(
         A name, ``tfds:NAME``, a folder, tar, zip or npz, arrays, a ``tf.data.Dataset``, a Keras
         ``PyDataset``, a Hugging Face dataset, or a prepared ``zoo.datasets.Dataset``.
     method
-        How the final accuracy is predicted; see ``ncselect methods``.
+        How the final accuracy is predicted, ``NAME`` or ``NAME:OPTION=VALUE,…``; see ``ncselect
+        methods``.
     epochs, horizon
         Epochs to observe, and the epoch whose accuracy is predicted (paper: 5 or 10, and 50).
     seed

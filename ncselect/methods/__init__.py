@@ -18,7 +18,7 @@ from ncselect.methods.window_mean import WindowMean
 from ncselect.types import Estimates, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
-__all__ = ["METHODS", "Method", "MethodCard", "method"]
+__all__ = ["METHODS", "Method", "MethodCard", "method", "parsed_method"]
 
 
 class Method(Protocol):
@@ -124,3 +124,33 @@ def method(name: str, **options: Any) -> Method:
             f"it takes {', '.join(card.options) or 'none'}"
         )
     return card.make(**options)
+
+
+def parsed_method(text: str) -> Method:
+    """Make a method from text, as the command line takes it: ``NAME`` or ``NAME:OPTION=VALUE,…``.
+
+    Parameters
+    ----------
+    text
+        A key of ``METHODS``, then its options if any; whole numbers are numbers.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    InputError
+        If the options cannot be read, or the method refuses them.
+
+    Examples
+    --------
+    >>> parsed_method("capacitance:window=8,definition=norm/exact/signed").window
+    8
+    """
+    name, _, listed = text.partition(":")
+    options: dict[str, Any] = {}
+    for part in filter(None, listed.split(",")):
+        option, equals, value = part.partition("=")
+        if not equals or not value:
+            raise InputError(f"method '{text}': '{part}' came where OPTION=VALUE was due")
+        options[option] = int(value) if value.lstrip("-").isdigit() else value
+    return method(name, **options)
