@@ -18,8 +18,7 @@ $(DEV_STAMP): $(LIBRARY_STAMP)
 
 demo: $(LIBRARY_STAMP)  ## four small candidates on the bundled digits, offline
 	$(BIN)/ncselect rank --models MobileNetV3Small,MobileNet,MobileNetV2,EfficientNetV2B0 \
-	  --weights random --dataset digits --train-size 600 --validation-size 200 --test-size 200 \
-	  --epochs 3 --store runs/demo --yes
+	  --weights random --dataset digits --store runs/demo --yes
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -155,7 +155,12 @@ def _answer(question: Selection, workers: int, output: Format) -> None:
             ranking = question.ranking(workers=workers, watch=watch)
     except KeyboardInterrupt:
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        err.print(f"Stopped. Every finished epoch is kept; go on with:\n  {command}", markup=False)
+        err.print(
+            f"Stopped. Every finished epoch is kept; go on with:\n{command}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(130) from None
     match output:
         case Format.json:

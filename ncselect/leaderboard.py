@@ -60,8 +60,9 @@ def leaderboard(comparison: Comparison) -> RenderableType:
     parts.append(
         Text(
             f"[{100 * comparison.level:.0f}% intervals] over {comparison.resamples} resamples of "
-            f"the models, seed {comparison.seed}; differences are paired. τ is Kendall's, weighted; "
-            "regret is in points of accuracy. All intervals: --format csv or json.",
+            f"the models, seed {comparison.seed}; differences are paired. τ is "
+            "Kendall's, weighted; regret is in points of accuracy. "
+            "All intervals: --format csv or json.",
             style="dim",
         )
     )

@@ -17,13 +17,14 @@ from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
 from ncselect.ranking import Ranking, ranked
 from ncselect.store import RunStore
-from ncselect.types import RunSpec, Settings
+from ncselect.types import RunRecord, RunSpec, Settings
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
 
 HORIZON = 50  # the paper's T
 SHOWN_BETA = f"beta/{DEFAULT_DEFINITION}"  # the β of the table and of the progress lines
+PLAIN = "best-value"  # the method whose dissent is told
 EPOCHS = 5  # the paper's shorter observation length
 OPTIONS = {
     "optimizer": ("adam", "sgd", "rmsprop"),
@@ -90,7 +91,8 @@ class Selection:
             beta=SHOWN_BETA,
             failed=self.missing,
         )
-        return dataclasses.replace(ranking, notes=(*ranking.notes, *self.dataset.notes))
+        notes = (*ranking.notes, *_second_opinion(ranking, seen), *self.dataset.notes)
+        return dataclasses.replace(ranking, notes=notes)
 
 
 def selection(
@@ -271,6 +273,17 @@ def select(
     names = [job.spec.model for job in chosen.jobs]
     with Progress(names, epochs, beta=SHOWN_BETA) as watch:
         return chosen.ranking(workers=workers, watch=watch)
+
+
+def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ...]:
+    """Say so where the simplest method would take another candidate."""
+    plain = ranked(
+        parsed_method(PLAIN).estimate(records), records, dataset=ranking.dataset, beta=SHOWN_BETA
+    )
+    if not ranking.rows or not plain.rows or plain.best == ranking.best:
+        return ()
+    seen = plain.rows[0].accuracy
+    return (f"{PLAIN} would take {plain.best} (validation accuracy {seen:.3f}) instead.",)
 
 
 def _check_counts(**counts: int) -> None:

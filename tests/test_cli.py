@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -119,3 +120,32 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
     gone = ncselect("runs", "--delete", listed[0]["key"], "--yes", cwd=tmp_path)
     assert gone.returncode == 0, gone.stderr
     assert len(json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)) == 1
+
+
+def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(
+    tmp_path, small_network
+):
+    rank = (
+        "rank", "--models", small_network(8), "--dataset", "digits", "--image-size", 32,
+        "--train-size", 128, "--validation-size", 60, "--test-size", 60, "--epochs", 200,
+        "--horizon", 200, "--format", "csv", "--yes",
+    )  # fmt: skip
+    running = subprocess.Popen(
+        [sys.executable, "-m", "ncselect", *map(str, rank)],
+        env={**os.environ, "NCSELECT_CACHE": str(tmp_path / "cache"), "COLUMNS": "200"},
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with running:
+        while "epoch 2/200" not in running.stderr.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+        assert running.wait(timeout=30) == 130
+    assert "go on with" in said
+    assert f"rank --models {small_network(8)} --dataset digits" in said.replace("\n", " ")
+    (run,) = (tmp_path / "runs").glob("*/lock")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(run.read_text()), 0)
+    listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
+    assert listed[0]["status"] == "partial"
+    assert listed[0]["epochs"] >= 2
