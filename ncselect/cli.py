@@ -287,8 +287,12 @@ def compare(
         typer.Option(help="NAME or NAME:OPTION=VALUE,…; may be given again. Default: all."),
     ] = None,
     reference: Annotated[
-        str, typer.Option(help="The method that the others' differences are taken from.")
-    ] = "best-value",
+        list[str] | None,
+        typer.Option(
+            help="A method that the others' differences are taken from; may be given again. "
+            "Default: best-value."
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only runs on this dataset.")] = None,
     seed: Annotated[int | None, typer.Option(help="Only runs with this seed.")] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples over models.")] = 2000,
@@ -298,17 +302,18 @@ def compare(
     from ncselect.comparison import compare as compared
     from ncselect.comparison import one_pool
     from ncselect.leaderboard import flat_rows, leaderboard
-    from ncselect.methods import METHODS, parsed_method
+    from ncselect.methods import METHODS, PLAIN, parsed_method
     from ncselect.store import RunStore
 
     lengths = _integers("epochs", epochs)
+    references = reference or [PLAIN]
     comparison = compared(
         one_pool(RunStore(store).records(), dataset=dataset, seed=seed),
         methods={
-            name: parsed_method(name) for name in dict.fromkeys([*(method or METHODS), reference])
+            name: parsed_method(name) for name in dict.fromkeys([*(method or METHODS), *references])
         },
         epochs=lengths,
-        references=(reference,),
+        references=references,
         resamples=resamples,
     )
     match output:

@@ -23,8 +23,9 @@ def leaderboard(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = []
     for epochs in dict.fromkeys(row.epochs for row in comparison.rows):
         rows = sorted((row for row in comparison.rows if row.epochs == epochs), key=_place)
-        against = {one.method: one for one in comparison.differences if one.epochs == epochs}
-        reference = next(iter(against.values())).reference if against else ""
+        paired_here = [one for one in comparison.differences if one.epochs == epochs]
+        reference = paired_here[0].reference if paired_here else ""
+        against = {one.method: one for one in paired_here if one.reference == reference}
         table = Table(
             title=f"after {epochs} of {comparison.horizon} epochs, n = {max(r.n for r in rows)}",
             title_justify="left",
@@ -70,23 +71,28 @@ def leaderboard(comparison: Comparison) -> RenderableType:
 
 
 def flat_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Return a flat row per method and observation length, for CSV."""
-    paired = {(one.method, one.epochs): one for one in comparison.differences}
-    rows = []
-    for row in comparison.rows:
-        difference = paired.get((row.method, row.epochs))
-        rows.append(
-            {
-                "epochs": row.epochs,
-                "method": row.method,
-                "n": row.n,
-                **_figures(row.agreement, ""),
-                "reference": difference.reference if difference else None,
-                **_figures(difference.agreement if difference else None, "less_reference_"),
-                "reason": row.reason,
-            }
-        )
-    return rows
+    """Return a flat row per method and observation length, for CSV; differences from the first.
+
+    Those from further references are in the comparison's JSON.
+    """
+    first = comparison.differences[0].reference if comparison.differences else None
+    paired = {
+        (one.method, one.epochs): one.agreement
+        for one in comparison.differences
+        if one.reference == first
+    }
+    return [
+        {
+            "epochs": row.epochs,
+            "method": row.method,
+            "n": row.n,
+            **_figures(row.agreement, ""),
+            "reference": first,
+            **_figures(paired.get((row.method, row.epochs)), "less_reference_"),
+            "reason": row.reason,
+        }
+        for row in comparison.rows
+    ]
 
 
 def _figures(agreement: Agreement | None, prefix: str) -> dict[str, float | None]:

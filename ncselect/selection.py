@@ -11,7 +11,7 @@ from typing import Any
 
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
-from ncselect.methods import Method, parsed_method
+from ncselect.methods import PLAIN, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
 from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
@@ -24,7 +24,6 @@ from zoo.models import candidates
 
 HORIZON = 50  # the paper's T
 SHOWN_BETA = f"beta/{DEFAULT_DEFINITION}"  # the β of the table and of the progress lines
-PLAIN = "best-value"  # the method whose dissent is told
 EPOCHS = 5  # the paper's shorter observation length
 OPTIONS = {
     "optimizer": ("adam", "sgd", "rmsprop"),

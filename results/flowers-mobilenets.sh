@@ -7,4 +7,5 @@ for definition in base/held/absolute base/held/entrywise base/exact/signed base/
   norm/exact/signed norm/exact/absolute kernels/held/entrywise; do
   methods+=("capacitance:definition=$definition")
 done
-ncselect compare --store "$1" --epochs 5,8,10 "${methods[@]/#/--method=}" --format json
+ncselect compare --store "$1" --epochs 5,8,10 --reference best-value --reference last-value \
+  --reference permuted-beta "${methods[@]/#/--method=}" --format json

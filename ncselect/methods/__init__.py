@@ -18,7 +18,7 @@ from ncselect.methods.window_mean import WindowMean
 from ncselect.types import Estimates, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
-__all__ = ["METHODS", "Method", "MethodCard", "method", "parsed_method"]
+__all__ = ["METHODS", "PLAIN", "Method", "MethodCard", "method", "parsed_method"]
 
 
 class Method(Protocol):
@@ -90,6 +90,10 @@ METHODS: Mapping[str, MethodCard] = MappingProxyType(
         )
     }
 )
+
+
+PLAIN = "best-value"
+"""The plainest method that is any good: what the others are held against."""
 
 
 def method(name: str, **options: Any) -> Method:
