@@ -295,7 +295,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.beta:.3g}" if math.isfinite(row.beta) else "–",
         f"{row.parameters / 1e6:.2f} M",
         f"{row.seconds:.0f}",
-        f"{row.weights} (!)" if row.weights == "random" else row.weights,
+        f"{row.weights} (!)" if row.weights == "random" else row.weights.split()[0],
         row.notes,
     ]
 
