@@ -79,6 +79,14 @@ def rank(
     probe_head: Annotated[
         str, typer.Option(help="Probe unit's classifier: frozen or trained.")
     ] = "frozen",
+    probe_units: Annotated[
+        str, typer.Option(help="Probe unit: widths of its hidden layers.")
+    ] = "256,128",
+    probe_dropout: Annotated[float, typer.Option(help="Probe unit: dropout rate.")] = 0.4,
+    probe_activation: Annotated[str, typer.Option(help="Probe unit: relu or linear.")] = "relu",
+    probe_initializer: Annotated[
+        str, typer.Option(help="Probe unit: he_normal (truncated) or he_normal_untruncated.")
+    ] = "he_normal",
     probe_size: Annotated[
         int, typer.Option(help="Training images that signals are measured on.")
     ] = 512,
@@ -115,6 +123,10 @@ def rank(
                 probe_order=probe_order,
                 probe_statistics=probe_statistics,
                 probe_head=probe_head,
+                probe_units=tuple(_integers("probe-units", probe_units)),
+                probe_dropout=probe_dropout,
+                probe_activation=probe_activation,
+                probe_initializer=probe_initializer,
                 probe_size=probe_size,
             ),
             weights=weights,
@@ -132,29 +144,33 @@ def rank(
             ),
         )
     if plan:
-        if output is Format.json:
-            typer.echo(json.dumps(question.plan.to_dict(), indent=1))
-        else:
-            out.print(question.plan)
+        match output:
+            case Format.json:
+                typer.echo(json.dumps(question.plan.to_dict(), indent=1))
+            case Format.csv:
+                show(question.plan.to_dict()["runs"], output)
+            case Format.table:
+                out.print(question.plan)
         return
     err.print(question.plan)
     if question.plan.is_long and not yes:
         if not sys.stdin.isatty():
             raise InputError("this is a long plan; start it with --yes, or look with --plan")
         typer.confirm("Start?", abort=True, err=True)
-    _answer(question, workers, output)
+    _answer(question, output)
 
 
-def _answer(question: Selection, workers: int, output: Format) -> None:
+def _answer(question: Selection, output: Format) -> None:
     from ncselect.progress import Progress
-    from ncselect.selection import SHOWN_BETA
 
     names = [job.spec.model for job in question.jobs]
     try:
-        with Progress(names, question.epochs, beta=SHOWN_BETA, console=err) as watch:
-            ranking = question.ranking(workers=workers, watch=watch)
+        with Progress(names, question.epochs, beta=question.beta, console=err) as watch:
+            ranking = question.ranking(watch=watch)
     except KeyboardInterrupt:
-        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        program = Path(sys.argv[0]).name
+        words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
+        command = shlex.join([*words, *sys.argv[1:]])
         err.print(
             f"Stopped. Every finished epoch is kept; go on with:\n{command}",
             markup=False,
@@ -244,9 +260,12 @@ def runs(
     """List the stored runs, or delete some to free their space."""
     from ncselect.store import RunStore
 
-    kept = RunStore(store)
+    kept = RunStore(store, create=False)
+    for run in kept.unreadable():
+        err.print(f"unreadable, can only be deleted: {run.folder.name}", style="red", markup=False)
     if delete:
-        chosen = kept.runs() if delete == ["all"] else kept.select(delete)
+        everything = [*kept.runs(), *kept.unreadable()]
+        chosen = everything if delete == ["all"] else kept.select(delete)
         freed = sum(run.megabytes for run in chosen)
         if not yes:
             typer.confirm(f"Delete {len(chosen)} runs ({freed:.0f} MB)?", abort=True, err=True)
@@ -295,24 +314,35 @@ def compare(
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only runs on this dataset.")] = None,
     seed: Annotated[int | None, typer.Option(help="Only runs with this seed.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only runs with NAME=VALUE, such as settings.learning_rate=0.001."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(help="The epoch whose test accuracy is the truth; default: last.")
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples over models.")] = 2000,
     output: FormatOption = Format.table,
 ) -> None:
     """Score methods against the true final accuracies in a store."""
+    from ncselect.comparable import comparable
     from ncselect.comparison import compare as compared
-    from ncselect.comparison import one_pool
     from ncselect.leaderboard import flat_rows, leaderboard
     from ncselect.methods import METHODS, PLAIN, parsed_method
     from ncselect.store import RunStore
 
     lengths = _integers("epochs", epochs)
     references = reference or [PLAIN]
+    chosen = dict(_pair(text) for text in where or [])
+    chosen |= {} if dataset is None else {"dataset": dataset}
+    chosen |= {} if seed is None else {"seed": str(seed)}
     comparison = compared(
-        one_pool(RunStore(store).records(), dataset=dataset, seed=seed),
+        comparable(RunStore(store, create=False).records(), chosen),
         methods={
             name: parsed_method(name) for name in dict.fromkeys([*(method or METHODS), *references])
         },
         epochs=lengths,
+        horizon=horizon,
         references=references,
         resamples=resamples,
     )
@@ -323,6 +353,13 @@ def compare(
             show(flat_rows(comparison), output)
         case Format.table:
             out.print(leaderboard(comparison))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise InputError(f"where: '{text}' came; give NAME=VALUE")
+    return name, value
 
 
 def _integers(option: str, text: str) -> list[int]:
@@ -337,8 +374,10 @@ def _integers(option: str, text: str) -> list[int]:
 
 def main() -> None:
     """Run the command line; bad input ends with its message and exit code 2."""
+    from ncselect.store import RunBusyError
+
     try:
         app()
-    except InputError as error:
+    except (InputError, RunBusyError) as error:
         err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)

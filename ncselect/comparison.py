@@ -14,45 +14,7 @@ from ncselect.scoreboard import Comparison, Difference, Row
 from ncselect.types import Estimates, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
-__all__ = ["Comparison", "Difference", "Row", "compare", "one_pool"]
-
-
-def one_pool(
-    records: Sequence[RunRecord], *, dataset: str | None = None, seed: int | None = None
-) -> list[RunRecord]:
-    """Return the runs of one dataset and one seed.
-
-    Parameters
-    ----------
-    records
-        Runs of any kind.
-    dataset
-        Its name; None if all runs are on the same.
-    seed
-        The seed; None if all runs have the same.
-
-    Raises
-    ------
-    InputError
-        If the runs mix datasets or seeds and none is chosen, or none is left.
-    UnknownNameError
-        If no run is on the dataset.
-    """
-    if not records:
-        raise InputError("records is empty: the store holds no runs; run 'ncselect rank' first")
-    datasets = sorted({record.spec.dataset for record in records})
-    if dataset is not None and dataset not in datasets:
-        raise UnknownNameError("dataset", dataset, datasets)
-    if dataset is None and len(datasets) > 1:
-        raise InputError(f"the runs are on the datasets {', '.join(datasets)}; choose a dataset")
-    on_it = [one for one in records if dataset in (None, one.spec.dataset)]
-    seeds = sorted({record.spec.seed for record in on_it})
-    listed = ", ".join(map(str, seeds))
-    if seed is not None and seed not in seeds:
-        raise InputError(f"seed is {seed}; the runs have the seeds {listed}")
-    if seed is None and len(seeds) > 1:
-        raise InputError(f"the runs have the seeds {listed}; choose a seed")
-    return [one for one in on_it if seed in (None, one.spec.seed)]
+__all__ = ["Comparison", "Difference", "Row", "compare"]
 
 
 def compare(
@@ -116,13 +78,18 @@ def compare(
     if not truth:
         raise InputError(f"no run has a test accuracy at epoch {horizon}; run them that far")
 
+    failures = {
+        record.spec.model: f"the run failed: {record.error or 'no cause was recorded'}"
+        for record in records
+        if record.status == "failed"
+    }
     rows: list[Row] = []
     differences: list[Difference] = []
     excluded: dict[int, Mapping[str, str]] = {}
     for length in epochs:
         long_enough, short = _observed(records, length)
         answers = {label: one.estimate(long_enough) for label, one in methods.items()}
-        models, why_not = _scored_on(long_enough, answers, truth, horizon)
+        models, why_not = _scored_on(long_enough, answers, truth, failures, horizon)
         excluded[length] = {**why_not, **short}
         found = _agreements(
             models,
@@ -203,6 +170,7 @@ def _scored_on(
     records: Sequence[RunRecord],
     answers: Mapping[str, Estimates],
     truth: Mapping[str, float],
+    failures: Mapping[str, str],
     horizon: int,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the models all answering methods estimated and know the truth of; and the others."""
@@ -215,8 +183,8 @@ def _scored_on(
             for label, refused in refused_by.items()
             if model in refused
         ]
-        if record.status == "failed":
-            why_not[model] = f"the run failed: {record.error or 'no cause was recorded'}"
+        if model in failures:
+            why_not[model] = failures[model]
         elif model not in truth:
             why_not[model] = f"no test accuracy at epoch {horizon}; continue its run"
         elif reasons:
@@ -239,24 +207,19 @@ def _agreements(
     """Return the agreement of every method that estimated anything; of none below two models."""
     if len(models) < 2:
         return Agreements({}, {})
-    predictions = {
-        label: _predictions(answer) for label, answer in answers.items() if answer.estimates
+    scores = {
+        label: {one.model: one.score for one in answer.estimates}
+        for label, answer in answers.items()
+        if answer.estimates
     }
     return agreements(
         np.array([truth[model] for model in models]),
-        {
-            label: np.array([predicted[model] for model in models])
-            for label, predicted in predictions.items()
-        },
+        {label: np.array([score[model] for model in models]) for label, score in scores.items()},
         rng=rng,
-        references=tuple(one for one in references if one in predictions),
+        references=tuple(one for one in references if one in scores),
         resamples=resamples,
         level=level,
     )
-
-
-def _predictions(answer: Estimates) -> dict[str, float]:
-    return {estimate.model: estimate.mean for estimate in answer.estimates}
 
 
 def _row(
@@ -274,7 +237,8 @@ def _row(
         agreement,
         reason,
         models if agreement is not None else (),
-        _predictions(answer),
+        {estimate.model: estimate.mean for estimate in answer.estimates},
+        {estimate.model: estimate.score for estimate in answer.estimates},
         dict(answer.refused),
         answer.notes,
     )

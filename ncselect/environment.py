@@ -13,10 +13,12 @@ from pathlib import Path
 from zoo.errors import InputError
 
 BACKENDS = ("tensorflow", "jax")
+PROTOCOL = 1  # raised with every change of training or measuring that changes numbers
+_SHORTENED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # Keras cuts fit() short by these
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return what belongs into a run's key: backend, versions, threads and device.
+    """Return what belongs into a run's key: versions, backend and its switches, threads, device.
 
     Parameters
     ----------
@@ -28,15 +30,25 @@ def environment(threads: int) -> dict[str, str]:
     InputError
         If the configured Keras backend is neither TensorFlow nor JAX.
     """
-    backend = _configured_backend()
-    return {
+    configured = _keras_configuration()
+    backend = _checked(os.environ.get("KERAS_BACKEND") or configured.get("backend"))
+    where = {
+        "protocol": str(PROTOCOL),
         "backend": backend,
+        "floatx": str(configured.get("floatx", "float32")),
         "keras": metadata.version("keras"),
         backend: metadata.version(backend),
         "numpy": metadata.version("numpy"),
         "threads": str(threads),
         "device": "gpu" if _has_gpu() else "cpu",
     }
+    if backend == "jax":
+        return {
+            **where,
+            "jaxlib": metadata.version("jaxlib"),
+            "xla": os.environ.get("XLA_FLAGS", ""),
+        }
+    return {**where, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 
 
 def process_variables(environment: dict[str, str]) -> dict[str, str]:
@@ -46,8 +58,9 @@ def process_variables(environment: dict[str, str]) -> dict[str, str]:
     gives the same numbers on the same machine.
     """
     threads = environment["threads"]
+    inherited = {name: value for name, value in os.environ.items() if name not in _SHORTENED}
     return {
-        **os.environ,
+        **inherited,
         "KERAS_BACKEND": environment["backend"],
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,
@@ -66,19 +79,21 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _configured_backend() -> str:
-    """Follow Keras's own rule: KERAS_BACKEND, then keras.json, then TensorFlow."""
+def _keras_configuration() -> dict[str, object]:
+    """Read what Keras itself will read: ``keras.json`` in its home."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    backend = os.environ.get("KERAS_BACKEND")
-    if not backend and (home / "keras.json").exists():
-        backend = json.loads((home / "keras.json").read_text()).get("backend")
+    file = home / "keras.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def _checked(backend: object) -> str:
     backend = backend or "tensorflow"
     if backend not in BACKENDS:
         raise InputError(
             f"KERAS_BACKEND: ncselect measures derivatives on {' and '.join(BACKENDS)}, "
             f"not on '{backend}'; set KERAS_BACKEND=tensorflow"
         )
-    return backend
+    return str(backend)
 
 
 def _has_gpu() -> bool:

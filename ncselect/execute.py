@@ -48,17 +48,6 @@ class Job:
     keep: bool = False
 
 
-def remaining_epochs(job: Job, store: RunStore) -> int:
-    """Return how many epochs a job still has to train; 0 if the store has them all."""
-    run = store.find(job.spec)
-    if run is None:
-        return job.epochs
-    record = run.record()
-    if record.status == "failed":
-        return 0
-    return max(0, job.epochs - record.epochs)
-
-
 def complete(
     jobs: Sequence[Job],
     store: RunStore,
@@ -93,9 +82,7 @@ def complete(
     for index, job in enumerate(jobs):
         run = store.run(job.spec)
         record = run.record()
-        lacks_truth = job.epochs == job.horizon and job.horizon not in record.truth
-        wanting = record.epochs < job.epochs or not record.observations or lacks_truth
-        if record.status == "failed" or not wanting:
+        if not is_wanting(job, record):
             records[index] = record
             watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
         elif not run.can_continue:
@@ -108,12 +95,27 @@ def complete(
         else:
             waiting.append((index, job, run))
     with _Pool(workers) as pool:
-        for index, job, run, reason in pool.finish(waiting, watch):
+        for index, run, reason in pool.finish(waiting, watch):
             record = run.record()
             records[index] = record if reason is None else _failed(record, reason)
-            if reason is not None:
-                watch(job.spec.model, {"event": "failed", "error": records[index].error})
-    return [records[index] for index in range(len(jobs))]
+    for index, job in enumerate(jobs):
+        if records[index].status == "failed":
+            watch(job.spec.model, {"event": "failed", "error": records[index].error})
+    return [_named(records[index], job.spec.model) for index, job in enumerate(jobs)]
+
+
+def is_wanting(job: Job, record: RunRecord) -> bool:
+    """Tell whether a job needs a process: epochs to train, or its horizon's truth to measure."""
+    if record.status == "failed":
+        return False
+    at_horizon = record.epochs == job.epochs == job.horizon
+    owes_truth = at_horizon and (record.status == "partial" or job.horizon not in record.truth)
+    return record.epochs < job.epochs or not record.observations or owes_truth
+
+
+def _named(record: RunRecord, model: str) -> RunRecord:
+    """Return the record under the name it was asked for: the key does not hold the name."""
+    return dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=model))
 
 
 def _failed(record: RunRecord, reason: str) -> RunRecord:
@@ -174,7 +176,7 @@ class _Pool:
 
     def finish(
         self, waiting: Sequence[tuple[int, Job, Run]], watch: Watch
-    ) -> Iterator[tuple[int, Job, Run, str | None]]:
+    ) -> Iterator[tuple[int, Run, str | None]]:
         """Start the jobs in turn; yield each when it ends, with the reason if it failed."""
         queue = list(waiting)
         with selectors.DefaultSelector() as selector:
@@ -193,7 +195,7 @@ class _Pool:
                     reason = one.reason()
                     self._running.remove(one)
                     os.close(one.pipe)
-                    yield one.index, one.job, one.run, reason
+                    yield one.index, one.run, reason
 
 
 def _start(index: int, job: Job, run: Run) -> _Running:
@@ -211,13 +213,13 @@ def _start(index: int, job: Job, run: Run) -> _Running:
     )
     with _appended(run.folder / "log.txt") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ncselect.worker", str(write)],
+            [sys.executable, "-P", "-m", "ncselect.worker", str(write)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             pass_fds=(write,),
             start_new_session=True,  # Ctrl-C reaches the parent, which stops the runs in order
-            env=process_variables(dict(run.spec.environment)),
+            env=_with_this_package(process_variables(dict(run.spec.environment))),
             text=True,
         )
     os.close(write)
@@ -238,6 +240,12 @@ def _listen(one: _Running, chunk: bytes, watch: Watch) -> None:
             watch(one.job.spec.model, event)
         else:
             watch(one.job.spec.model, event)
+
+
+def _with_this_package(variables: dict[str, str]) -> dict[str, str]:
+    """Let the process find this very package, wherever it starts and whatever lies there."""
+    paths = [str(Path(__file__).parents[1]), variables.get("PYTHONPATH", "")]
+    return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 @contextmanager

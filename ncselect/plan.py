@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncselect.execute import Job, remaining_epochs
+from ncselect.execute import Job, is_wanting
 from ncselect.progress import duration
 from ncselect.store import RunStore
 from ncselect.types import RunRecord, RunSpec
-from zoo.models import Candidate, Card
+from zoo.models import MODELS, Candidate, Card
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LONG_SECONDS = 1800  # a plan estimated beyond this asks before it starts
 STEP_PER_FORWARD = 3  # a training step costs about three forward passes
-EFFICIENCY = 0.08  # of a core's matrix product speed that fine-tuning reaches on a CPU
+EFFICIENCY = 0.4  # of the matrix product's speed that fine-tuning reaches, between .2 and 1.2
+VARIABLES_PER_WEIGHT = 3  # a checkpoint holds each weight and Adam's two moments
 TRACE_SECONDS = 25  # compiling a candidate's first step, typically
 
 
@@ -67,6 +70,8 @@ class Plan:
         One per candidate that can be run.
     missing
         Candidate → why it cannot be.
+    workers
+        Runs at a time.
     free_megabytes
         Free space where the store lies.
     other_settings
@@ -75,13 +80,15 @@ class Plan:
 
     runs: tuple[PlannedRun, ...]
     missing: Mapping[str, str]
+    workers: int
     free_megabytes: float
     other_settings: tuple[str, ...]
 
     @property
     def seconds(self) -> float:
-        """Estimated time for all runs one after the other."""
-        return float(np.nansum([run.seconds for run in self.runs]))
+        """Estimated time for all runs together; those of unknown length are not in it."""
+        known = [run.seconds for run in self.runs if not np.isnan(run.seconds)]
+        return max([sum(known) / self.workers, *known], default=0.0)
 
     @property
     def is_long(self) -> bool:
@@ -92,7 +99,8 @@ class Plan:
         """Return JSON values."""
         document = dataclasses.asdict(self)
         for run in document["runs"]:
-            run["seconds"] = None if np.isnan(run["seconds"]) else round(run["seconds"])
+            for name in ("seconds", "disk_megabytes"):
+                run[name] = None if np.isnan(run[name]) else round(run[name])
         return {**document, "missing": dict(self.missing), "seconds": round(self.seconds)}
 
     def __rich__(self) -> RenderableType:
@@ -108,24 +116,28 @@ class Plan:
             estimate = "unknown" if np.isnan(run.seconds) else f"~{duration(run.seconds)}"
             table.add_row(
                 run.model,
-                str(run.epochs) if run.epochs else "stored",
+                str(run.epochs) if run.epochs else run.basis,
                 f"{estimate} ({run.basis})" if run.epochs else "–",
-                f"{run.download_megabytes:.0f} MB" if run.download_megabytes else "–",
-                f"{run.disk_megabytes:.0f} MB" if run.disk_megabytes else "–",
+                _megabytes(run.download_megabytes),
+                _megabytes(run.disk_megabytes),
             )
         for model, reason in self.missing.items():
             table.add_row(model, f"failed: {reason}", style="red")
-        download = sum(run.download_megabytes for run in self.runs)
-        disk = sum(run.disk_megabytes for run in self.runs)
+        unknown = sum(np.isnan(run.seconds) for run in self.runs)
         total = (
-            f"Together ~{duration(self.seconds)}, {download:.0f} MB to download, "
-            f"{disk:.0f} MB of {self.free_megabytes:.0f} MB free disk."
+            f"Together ~{duration(self.seconds)}"
+            + (f" and {unknown} runs of unknown length" if unknown else "")
+            + f", {sum(run.download_megabytes for run in self.runs):.0f} MB to download, "
+            f"{np.nansum([run.disk_megabytes for run in self.runs]):.0f} MB of "
+            f"{self.free_megabytes:.0f} MB free disk."
         )
         lines = [Text(line, style="dim") for line in self.other_settings]
         return Group(table, *lines, Text(total))
 
 
-def planned(jobs: Sequence[Job], store: RunStore, missing: Mapping[str, str]) -> Plan:
+def planned(
+    jobs: Sequence[Job], store: RunStore, missing: Mapping[str, str], *, workers: int = 1
+) -> Plan:
     """Work out what the jobs will cost; train nothing.
 
     Parameters
@@ -136,44 +148,53 @@ def planned(jobs: Sequence[Job], store: RunStore, missing: Mapping[str, str]) ->
         What is there already, and how long it took.
     missing
         Candidates that cannot be run.
+    workers
+        Runs at a time.
     """
     records = store.records()
-    speed: float | None = None
-    runs = []
-    for job in jobs:
-        epochs = remaining_epochs(job, store)
-        candidate = Candidate.from_json(job.candidate)
-        card = candidate.card
-        seconds, basis = 0.0, "stored"
-        if epochs:
-            seconds, basis = _measured_seconds(job, epochs, records)
-            if np.isnan(seconds) and card is not None:
-                speed = speed or _matrix_product_speed(int(job.spec.environment["threads"]))
-                width = float(candidate.arguments.get("alpha", 1.0))
-                seconds, basis = _rough_seconds(job, epochs, card, width, speed), "rough"
-        runs.append(
-            PlannedRun(
-                model=job.spec.model,
-                epochs=epochs,
-                seconds=seconds,
-                basis=basis,
-                download_megabytes=(
-                    card.megabytes
-                    if epochs
-                    and card
-                    and candidate.weights == "imagenet"
-                    and not _cached(card.name)
-                    else 0.0
-                ),
-                disk_megabytes=3 * card.megabytes if epochs and card else 0.0,
-            )
-        )
+    speed = cache(_matrix_product_speed)
     return Plan(
-        runs=tuple(runs),
+        runs=tuple(_planned_run(job, store, records, speed) for job in jobs),
         missing=dict(missing),
+        workers=workers,
         free_megabytes=shutil.disk_usage(store.folder).free / 2**20,
         other_settings=_other_settings([job.spec for job in jobs], records),
     )
+
+
+def _planned_run(
+    job: Job, store: RunStore, records: Sequence[RunRecord], speed: Callable[[int], float]
+) -> PlannedRun:
+    candidate = Candidate.from_json(job.candidate)
+    card = candidate.card
+    stored = store.find(job.spec)
+    record = None if stored is None else stored.record()
+    if record is not None and not is_wanting(job, record):
+        basis = "stored" if record.status != "failed" else f"failed: {record.error}"
+        return PlannedRun(job.spec.model, 0, 0.0, basis, 0.0, 0.0)
+    if stored is not None and not stored.can_continue:
+        return PlannedRun(job.spec.model, 0, 0.0, "stored without a checkpoint", 0.0, 0.0)
+    epochs = job.epochs - (0 if record is None else record.epochs)
+    seconds, basis = _measured_seconds(job, epochs, records)
+    if np.isnan(seconds) and card is not None:
+        width = float(candidate.arguments.get("alpha", 1.0))
+        threads = int(job.spec.environment["threads"])
+        seconds, basis = _rough_seconds(job, epochs, card, width, speed(threads)), "rough"
+    downloads = card is not None and candidate.weights == "imagenet" and not is_cached(card.name)
+    return PlannedRun(
+        model=job.spec.model,
+        epochs=epochs,
+        seconds=seconds,
+        basis=basis,
+        download_megabytes=card.megabytes if card and downloads else 0.0,
+        disk_megabytes=VARIABLES_PER_WEIGHT * card.megabytes if card else float("nan"),
+    )
+
+
+def _megabytes(megabytes: float) -> str:
+    if np.isnan(megabytes):
+        return "unknown"
+    return f"{megabytes:.0f} MB" if megabytes else "–"
 
 
 def _measured_seconds(job: Job, epochs: int, records: Sequence[RunRecord]) -> tuple[float, str]:
@@ -216,15 +237,27 @@ def _matrix_product_speed(threads: int) -> float:
     return per_core * threads
 
 
-def _cached(name: str) -> bool:
-    """Tell whether Keras has a model's headless ImageNet weights in its cache."""
+def is_cached(name: str) -> bool:
+    """Tell whether Keras has a network's headless ImageNet weights in its cache.
+
+    Keras names the files in many ways; what they share is the network's name, however spaced.
+    """
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
-    stem = name.lower()
-    return home.is_dir() and any(
-        file.name.replace("_", "").replace("-", "").lower().startswith(stem)
-        and "notop" in file.name
-        for file in home.iterdir()
-    )
+    files = [file.name for file in home.iterdir()] if home.is_dir() else []
+    return any(network_of(file) == name for file in files)
+
+
+def network_of(file: str) -> str | None:
+    """Return the network whose headless weights a file in Keras's cache holds, or None."""
+    plain = _letters(file).removeprefix("weights")
+    if "notop" not in plain:
+        return None
+    fits = [name for name in MODELS if plain.startswith(_letters(name))]
+    return max(fits, key=len, default=None)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def _other_settings(specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -236,7 +269,7 @@ def _other_settings(specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> t
         spec = wanted.get(record.spec.model)
         if spec is None or record.spec.dataset != spec.dataset or record.spec.key in keys:
             continue
-        there, here = _flat(record.spec.to_json()), _flat(spec.to_json())
+        there, here = record.spec.flat(), spec.flat()
         differing = [name for name in here if there.get(name) != here[name]]
         if set(differing) <= {"environment.threads"}:
             continue
@@ -246,13 +279,3 @@ def _other_settings(specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> t
         f"The store also has {count} of these runs with {text}; they are left alone."
         for text, count in lines.items()
     )
-
-
-def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat

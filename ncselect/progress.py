@@ -74,7 +74,7 @@ class Progress:
         match event["event"]:
             case "started":
                 state.status, state.started = "starting", time.monotonic()
-                state.first_epoch = state.epoch = max(0, event["epoch"] - 1)
+                state.first_epoch = state.epoch = event["epoch"]
             case "progress":
                 state.status, state.share = "training", event["step"] / event["steps"]
             case "observation":

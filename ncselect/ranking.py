@@ -245,12 +245,7 @@ def ranked(
         Candidates that never became runs, with reasons; joined by those the method refused.
     """
     runs = {record.spec.model: record for record in records}
-    # Means are clipped to [0, 1]: what was beyond keeps its order.
-    best_first = sorted(
-        estimates.estimates,
-        key=lambda one: (one.mean, one.diagnostics.get("unclipped_mean", one.mean)),
-        reverse=True,
-    )
+    best_first = sorted(estimates.estimates, key=lambda one: one.score, reverse=True)
     rows = []
     for place, estimate in enumerate(best_first, start=1):
         record = runs[estimate.model]

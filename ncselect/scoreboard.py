@@ -29,6 +29,8 @@ class Row:
         The models it is scored on, the same for all methods at this length, in the records' order.
     predictions
         Model → predicted final accuracy in [0, 1], of every model it estimated.
+    scores
+        Model → what it is ordered and scored by: the prediction before it was clipped.
     refused
         Model → why the method gave no estimate.
     notes
@@ -41,6 +43,7 @@ class Row:
     reason: str | None
     models: tuple[str, ...]
     predictions: Mapping[str, float]
+    scores: Mapping[str, float]
     refused: Mapping[str, str]
     notes: tuple[str, ...]
 

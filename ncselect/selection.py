@@ -53,6 +53,8 @@ class Selection:
         How final accuracies are predicted.
     store
         Where runs are kept.
+    workers
+        Runs at a time.
     """
 
     jobs: tuple[Job, ...]
@@ -60,34 +62,39 @@ class Selection:
     dataset: Dataset
     method: Method
     store: RunStore
+    workers: int
 
     @cached_property
     def plan(self) -> Plan:
         """What answering will cost."""
-        return planned(self.jobs, self.store, self.missing)
+        return planned(self.jobs, self.store, self.missing, workers=self.workers)
 
     @property
     def epochs(self) -> int:
         """Epochs each candidate is observed for."""
         return self.jobs[0].epochs if self.jobs else 0
 
-    def ranking(self, *, workers: int = 1, watch: Watch = lambda _m, _e: None) -> Ranking:
+    @property
+    def beta(self) -> str:
+        """The signal to show as β: the method's own, if it has one."""
+        own = (signal for signal in sorted(self.method.signals) if signal.startswith("beta/"))
+        return next(own, SHOWN_BETA)
+
+    def ranking(self, *, watch: Watch = lambda _m, _e: None) -> Ranking:
         """Train what the store lacks and rank.
 
         Parameters
         ----------
-        workers
-            Runs at a time.
         watch
             Called with a candidate's name and each event of its run.
         """
-        records = complete(self.jobs, self.store, workers=workers, watch=watch)
+        records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
         seen = [record.observed(self.epochs) for record in records]
         ranking = ranked(
             self.method.estimate(seen),
             seen,
             dataset=self.dataset.name,
-            beta=SHOWN_BETA,
+            beta=self.beta,
             failed=self.missing,
         )
         notes = (*ranking.notes, *_second_opinion(ranking, seen), *self.dataset.notes)
@@ -124,7 +131,11 @@ def selection(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    _check_counts(epochs=epochs, horizon=horizon, workers=workers, threads=threads or 1)
+    _check_whole(epochs=epochs, horizon=horizon, workers=workers)
+    if threads is not None:
+        _check_whole(threads=threads)
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
     if epochs > horizon:
         raise InputError(
             f"epochs: {epochs} is beyond the horizon {horizon}; "
@@ -133,6 +144,11 @@ def selection(
     settings = settings or Settings()
     _check_settings(settings)
     chosen_method = parsed_method(method_name)
+    if epochs < chosen_method.least_epochs:
+        raise InputError(
+            f"epochs: method '{chosen_method.name}' needs {chosen_method.least_epochs} or more, "
+            f"{epochs} came; observe more epochs or choose another method"
+        )
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     data = (
@@ -152,10 +168,14 @@ def selection(
     jobs, missing = [], {}
     for candidate in chosen:
         identity = candidate.identity()
-        lost = [value for value in identity.values() if str(value).startswith("missing:")]
+        lost = [
+            value
+            for value in identity.values()
+            if isinstance(value, str) and value.startswith(("missing:", "unreadable:"))
+        ]
         if lost:
-            path = lost[0].removeprefix("missing:")
-            missing[candidate.name] = f"no file {path}; correct the path"
+            what, _, path = lost[0].partition(":")
+            missing[candidate.name] = f"{what} file {path}; correct the path or its permissions"
             continue
         jobs.append(
             Job(
@@ -175,7 +195,8 @@ def selection(
                 keep=keep,
             )
         )
-    return Selection(tuple(jobs), missing, data, chosen_method, run_store)
+    _check_different(jobs)
+    return Selection(tuple(jobs), missing, data, chosen_method, run_store, workers)
 
 
 def select(
@@ -268,10 +289,10 @@ def select(
         keep=keep,
     )
     if not progress:
-        return chosen.ranking(workers=workers)
+        return chosen.ranking()
     names = [job.spec.model for job in chosen.jobs]
-    with Progress(names, epochs, beta=SHOWN_BETA) as watch:
-        return chosen.ranking(workers=workers, watch=watch)
+    with Progress(names, epochs, beta=chosen.beta) as watch:
+        return chosen.ranking(watch=watch)
 
 
 def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ...]:
@@ -285,10 +306,26 @@ def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ..
     return (f"{PLAIN} would take {plain.best} (validation accuracy {seen:.3f}) instead.",)
 
 
-def _check_counts(**counts: int) -> None:
+def _check_different(jobs: list[Job]) -> None:
+    """Refuse one network under two names: it would be one run, ranked twice."""
+    names: dict[str, str] = {}
+    for job in jobs:
+        other = names.setdefault(job.spec.key, job.spec.model)
+        if other != job.spec.model:
+            raise InputError(
+                f"models: '{other}' and '{job.spec.model}' are the same network with the same "
+                "weights; name it once"
+            )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_whole(**counts: Any) -> None:
     for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name}: {count} came, at least 1 is needed")
+        if not _is_whole(count) or count < 1:
+            raise InputError(f"{name}: {count!r} came; give a whole number of at least 1")
 
 
 def _check_settings(settings: Settings) -> None:
@@ -296,8 +333,13 @@ def _check_settings(settings: Settings) -> None:
         got = getattr(settings, name)
         if got not in known:
             raise InputError(f"{name}: '{got}' is none of {', '.join(known)}")
-    for name in ("batch_size", "learning_rate", "probe_size"):
-        if not getattr(settings, name) > 0:
-            raise InputError(f"{name}: {getattr(settings, name)} came, it must be positive")
+    _check_whole(batch_size=settings.batch_size, probe_size=settings.probe_size)
+    if not settings.probe_units:
+        raise InputError("probe_units: no width came; give one per hidden layer, such as 256, 128")
+    for width in settings.probe_units:
+        _check_whole(probe_units=width)
+    rate = settings.learning_rate
+    if not isinstance(rate, int | float) or not rate > 0:
+        raise InputError(f"learning_rate: {rate!r} came; give a positive number")
     if not 0 <= settings.probe_dropout < 1:
         raise InputError(f"probe_dropout: {settings.probe_dropout} is not in [0, 1)")

@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from ncselect.types import Observation, RunRecord, RunSpec
 from zoo.errors import InputError
 
 FORMAT = 1
+_DELETE = "delete the run with 'ncselect runs --delete'"
 Variables = Sequence[NDArray[Any]]
 
 
@@ -45,7 +47,9 @@ class RunStore:
     Parameters
     ----------
     folder
-        Where the runs lie; made if it does not exist.
+        Where the runs lie.
+    create
+        Make it if it does not exist, and insist that it can be written.
 
     Raises
     ------
@@ -53,11 +57,17 @@ class RunStore:
         If the folder cannot be written, or was written by another format of ncselect.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, create: bool = True) -> None:
         self.folder = Path(folder).expanduser()
+        if not create and not (self.folder / "store.json").exists():
+            raise InputError(
+                f"store: there are no runs in '{self.folder}'; "
+                "name the folder that 'ncselect rank' wrote with --store"
+            )
         header = self.folder / "store.json"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if create:
+                self.folder.mkdir(parents=True, exist_ok=True)
             if not header.exists():
                 replace_text(header, json.dumps({"format": FORMAT}))
             found = json.loads(header.read_text()).get("format")
@@ -71,14 +81,21 @@ class RunStore:
                 f"store: '{self.folder}' has format {found}, this ncselect reads format {FORMAT}; "
                 "name another folder with --store"
             )
-        if not os.access(self.folder, os.W_OK):
+        if create and not os.access(self.folder, os.W_OK):
             raise InputError(
                 f"store: '{self.folder}' is read-only; "
                 "name a folder that can be written with --store"
             )
 
     def runs(self) -> list[Run]:
-        """Return every run, by name."""
+        """Return every run whose spec can be read, by name."""
+        return [run for run in self._folders() if run.is_readable]
+
+    def unreadable(self) -> list[Run]:
+        """Return the folders whose spec cannot be read; they can only be deleted."""
+        return [run for run in self._folders() if not run.is_readable]
+
+    def _folders(self) -> list[Run]:
         return [Run(spec.parent) for spec in sorted(self.folder.glob("*/spec.json"))]
 
     def records(self) -> list[RunRecord]:
@@ -102,10 +119,10 @@ class RunStore:
 
     def find(self, spec: RunSpec) -> Run | None:
         """Return the stored run of a spec, or None."""
-        for path in sorted(self.folder.glob(f"*-{spec.key}/spec.json")):
-            return Run(path.parent)
+        runs = self.runs()
         wanted = _without_threads(spec)
-        return next((run for run in self.runs() if _without_threads(run.spec) == wanted), None)
+        same = [run for run in runs if _without_threads(run.spec) == wanted]
+        return next((run for run in same if run.spec.key == spec.key), next(iter(same), None))
 
     def select(self, names: Sequence[str]) -> list[Run]:
         """Return the runs with these keys, key beginnings or folder names.
@@ -119,8 +136,9 @@ class RunStore:
         for name in names:
             fits = [
                 run
-                for run in self.runs()
-                if run.folder.name == name or (len(name) >= 4 and run.spec.key.startswith(name))
+                for run in self._folders()
+                if run.folder.name == name
+                or (len(name) >= 4 and run.is_readable and run.spec.key.startswith(name))
             ]
             if len(fits) != 1:
                 raise InputError(
@@ -142,8 +160,23 @@ class Run:
         """What is run."""
         return RunSpec.from_json(json.loads((self.folder / "spec.json").read_text()))
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the spec can be read."""
+        try:
+            return bool(self.spec.key)
+        except (ValueError, KeyError, TypeError):
+            return False
+
     def record(self) -> RunRecord:
-        """Return the run as far as it has come."""
+        """Return the run as far as it has come; one that is damaged is failed and says so."""
+        try:
+            return self._record()
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"its files in '{self.folder}' are damaged ({error}); {_DELETE}"
+            return RunRecord(spec=self.spec, status="failed", error=reason)
+
+    def _record(self) -> RunRecord:
         outcome = _read_json(self.folder / "outcome.json", {"status": "partial", "error": None})
         truth = _read_json(self.folder / "truth.json", {})
         return RunRecord(
@@ -175,7 +208,7 @@ class Run:
         RunBusyError
             If a process is writing it.
         """
-        with self.writer():
+        with self._locked():
             shutil.rmtree(self.folder)
 
     @contextmanager
@@ -186,7 +219,14 @@ class Run:
         ------
         RunBusyError
             If another process holds it.
+        InputError
+            If its checkpoint and its lines cannot belong together.
         """
+        with self._locked():
+            yield RunWriter(self.folder)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with (self.folder / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,7 +240,7 @@ class Run:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            yield RunWriter(self.folder)
+            yield
 
 
 class RunWriter:
@@ -223,15 +263,20 @@ class RunWriter:
         seen = list(_read_observations(self._lines))
         replace_text(self._lines, "".join(_line(observation) for observation in seen))
         if self._checkpoint.exists():
-            with np.load(self._checkpoint) as stored:
-                owed = _observation(str(stored["observation"]))
+            try:
+                with np.load(self._checkpoint) as stored:
+                    owed = _observation(str(stored["observation"]))
+            except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+                raise InputError(
+                    f"store: the checkpoint in '{self._folder}' is damaged ({error}); {_DELETE}"
+                ) from error
             if owed.epoch == len(seen):
                 seen.append(owed)
                 _append_line(self._lines, _line(owed))
             elif owed.epoch != len(seen) - 1:
                 raise InputError(
                     f"store: the checkpoint in '{self._folder}' is of epoch {owed.epoch}, but "
-                    f"{len(seen)} epochs are recorded; delete the run with 'ncselect runs --delete'"
+                    f"{len(seen)} epochs are recorded; {_DELETE}"
                 )
         if not seen:
             self._lines.unlink()
@@ -262,6 +307,7 @@ class RunWriter:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, self._checkpoint)
+        (self._folder / "outcome.json").unlink(missing_ok=True)  # a kept run that goes on
         _append_line(self._lines, line)
         self.epochs += 1
 

@@ -20,6 +20,7 @@ from zoo.models import Candidate, build
 from zoo.ncp import probe_unit
 
 MEASURED_AT_ONCE = 64  # images per batch of validation and test
+KERAS_MOMENTUM = 0.99  # of Keras's BatchNormalization
 BLOW_UP = 1e6  # a loss beyond this is divergence, long before float32 overflows
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -76,19 +77,17 @@ def observe(
         If a loss is not finite or blows up; the text names the epoch.
     """
     training = Training(spec, candidate, dataset)
-    if writer is not None:
-        writer.keep_facts(training.facts)
-        if (kept := writer.variables()) is not None:
-            training.restore(kept)
-    first = writer.epochs if writer is not None else 0
-    for epoch in range(first, epochs + 1):
+    if writer is not None and (kept := writer.variables()) is not None:
+        training.restore(kept)
+    for epoch in range(writer.epochs if writer is not None else 0, epochs + 1):
         observation = training.epoch(epoch, progress)
         if writer is not None:
+            if epoch == 0:
+                writer.keep_facts({**training.facts, "absent_signals": training.absent_signals})
             writer.append(observation, training.variables())
-            writer.keep_facts({**training.facts, "absent_signals": training.absent_signals})
         yield observation
-    if writer is not None and epochs == horizon:
-        writer.keep_truth(epochs, training.test_accuracy())
+    if writer is not None and writer.epochs - 1 == horizon:
+        writer.keep_truth(writer.epochs - 1, training.test_accuracy())
 
 
 class Training:
@@ -107,11 +106,12 @@ class Training:
         self._spec, self._dataset = spec, dataset
         self._batch = min(settings.batch_size, dataset.count("train"))
         self._steps = dataset.count("train") // self._batch
-        momentum = 0.01 ** (1 / self._steps)
+        adapted = settings.batch_norm_momentum == "steps"
+        momentum = 0.01 ** (1 / self._steps) if adapted else KERAS_MOMENTUM
 
         keras.utils.set_random_seed(spec.seed)
         base = build(candidate, dataset.image_shape, seed=spec.seed)
-        if settings.batch_norm_momentum == "steps":
+        if adapted:
             for layer in base.model._flatten_layers():
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.momentum = min(layer.momentum, momentum)
@@ -134,17 +134,19 @@ class Training:
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         self.model.optimizer.build(self.model.trainable_variables)
+        positions = dataset.stratified("train", settings.probe_size, spec.seed)
         self._measurement = Measurement(
             self.model,
-            probe_images=dataset.images("train", self._probe_positions()),
-            probe_labels=dataset.labels("train")[self._probe_positions()],
+            probe_images=dataset.images("train", positions),
+            probe_labels=dataset.labels("train")[positions],
             validation=lambda: self._batches("validation"),
             classes=len(dataset.classes),
         )
         self.facts: dict[str, Any] = {
             **base.facts,
             "steps_per_epoch": self._steps,
-            "batch_norm_momentum": momentum if settings.batch_norm_momentum == "steps" else None,
+            "probe_batch_norm_momentum": momentum,
+            "probe_images": len(positions),
             "trace_seconds": self._trace(),
         }
 
@@ -199,9 +201,6 @@ class Training:
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
-
-    def _probe_positions(self) -> NDArray[np.int64]:
-        return self._dataset.stratified("train", self._spec.settings.probe_size, self._spec.seed)
 
     def _batches(self, split: str) -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
         batches = Batches(self._dataset, split, MEASURED_AT_ONCE)

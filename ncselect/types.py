@@ -33,8 +33,8 @@ class Settings:
     augmentation
         ``none`` (default), ``flip`` (horizontal) or ``flip-crop`` (and shifts by up to 10%).
     batch_norm_momentum
-        ``steps``: never longer than an epoch remembers, min(layer's own, 0.01^(1/steps));
-        ``keras``: every layer's own.
+        ``steps``: no layer remembers longer than an epoch, min(its own, 0.01^(1/steps));
+        ``keras``: every layer's own, and Keras's 0.99 in the probe unit.
     probe_units, probe_dropout
         Widths of the probe's hidden layers and its dropout rate (paper: 256, 128 and 0.4).
     probe_order
@@ -106,6 +106,10 @@ class RunSpec:
         """Return the spec as JSON values."""
         document = dataclasses.asdict(self)
         return dict(json.loads(json.dumps(document, sort_keys=True)))
+
+    def flat(self) -> dict[str, Any]:
+        """Return the spec's values by dotted name, such as ``settings.learning_rate``."""
+        return _flattened(self.to_json())
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RunSpec:
@@ -187,8 +191,18 @@ class RunRecord:
             ) from None
 
     def observed(self, epochs: int) -> RunRecord:
-        """Return the record as a method may see it: epochs 0 … ``epochs``, without the truth."""
-        return dataclasses.replace(self, observations=self.observations[: epochs + 1], truth={})
+        """Return the record as a method may see it: epochs 0 … ``epochs``, without the truth.
+
+        A failure that came later is not known yet.
+        """
+        later = self.epochs >= epochs
+        return dataclasses.replace(
+            self,
+            observations=self.observations[: epochs + 1],
+            status="partial" if later else self.status,
+            error=None if later else self.error,
+            truth={},
+        )
 
 
 @dataclass(frozen=True)
@@ -209,6 +223,11 @@ class Estimate:
     mean: float
     sd: float = float("nan")
     diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """What candidates are ordered by: the mean before it was clipped to [0, 1]."""
+        return self.diagnostics.get("unclipped_mean", self.mean)
 
 
 @dataclass(frozen=True)
@@ -234,3 +253,13 @@ class Estimates:
     refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     draws: NDArray[np.float64] | None = None
+
+
+def _flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            flat |= _flattened(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -33,7 +33,7 @@ def main() -> int:
         with run.writer() as writer:
             from ncselect.train import DivergedError, observe
 
-            tell("started", epoch=writer.epochs)
+            tell("started", epoch=max(0, writer.epochs - 1))
             try:
                 for observation in observe(
                     run.spec,
@@ -56,7 +56,7 @@ def main() -> int:
                 writer.fail(str(error))
                 tell("failed", error=str(error))
                 return 1
-            if job["epochs"] >= job["horizon"]:
+            if writer.epochs - 1 == job["horizon"]:
                 writer.complete(keep_checkpoint=job["keep"])
         tell("finished")
     except (InputError, WeightsUnavailableError, RunBusyError) as error:

@@ -66,6 +66,45 @@ def test_a_probed_network_is_measured_on_its_probe_unit(data):
     assert values[0] != values[1]
 
 
+def test_labels_as_keras_data_sets_give_them_are_the_same_labels(data):
+    x, y = data
+    values = []
+    for labels in (y, y[:, None], np.eye(3)[y]):
+        watch = ncselect.NeuralCapacitance(x[:32], labels[:32])
+        values += small().fit(x, y, epochs=1, verbose=0, callbacks=[watch]).history["beta_eff"]
+    assert values[0] == values[1] == values[2]
+
+
+@pytest.mark.parametrize("labels", [np.full(32, 3), np.full(32, -1), np.full(32, 0.5)])
+def test_labels_outside_the_classes_are_refused(data, labels):
+    watch = ncselect.NeuralCapacitance(data[0][:32], labels)
+    with pytest.raises(InputError, match="y "):
+        small().fit(*data, epochs=1, verbose=0, callbacks=[watch])
+
+
+def test_a_saturated_softmax_gives_what_its_logits_give(data):
+    x, y = data
+    values = []
+    for output in ("softmax", "linear"):
+        model = small(output)
+        for layer in model.layers:
+            layer.kernel.assign(layer.kernel * 1.5)
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(output == "linear"))
+        model.optimizer.learning_rate = 0.0
+        watch = ncselect.NeuralCapacitance(x[:32], y[:32])
+        values += model.fit(x, y, epochs=1, verbose=0, callbacks=[watch]).history["beta_eff"]
+    assert values[0] == pytest.approx(values[1], rel=1e-3)
+
+
+def test_a_softmax_layer_is_a_softmax(data):
+    x, y = data
+    logits = small("linear")
+    model = keras.Sequential([*logits.layers, keras.layers.Softmax()])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    watch = ncselect.NeuralCapacitance(x[:32], y[:32])
+    assert np.isfinite(model.fit(x, y, verbose=0, callbacks=[watch]).history["beta_eff"]).all()
+
+
 @pytest.mark.parametrize(
     ("model", "definition", "reason"),
     [

@@ -61,6 +61,14 @@ BAD = {
     "horizon": ("rank --models MobileNet --dataset digits --epochs 9 --horizon 3", "horizon"),
     "optimizer": ("rank --models MobileNet --dataset digits --optimizer adamm", "adam, sgd"),
     "lengths": ("compare --epochs five", "positive numbers"),
+    "seed": ("rank --models MobileNet --dataset digits --seed -1", "from 0 to"),
+    "threads": ("rank --models MobileNet --dataset digits --threads 0", "at least 1"),
+    "too few epochs": ("rank --models MobileNet --dataset digits --epochs 1", "needs 2 or more"),
+    "option": (
+        "rank --models MobileNet --dataset digits --method capacitance:window=x",
+        "a value like 5",
+    ),
+    "no store": ("runs --store nowhere", "there are no runs"),
     "store": ("runs --store /dev/null/runs", "--store"),
 }
 
@@ -114,6 +122,12 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
 
     compared = ncselect("compare", "--epochs", "2", "--format", "json", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
+    comparison = json.loads(compared.stdout)
+    assert set(comparison["truth"]) == {"quarter", "half"}
+    last = next(row for row in comparison["rows"] if row["method"] == "last-value")
+    assert last["predictions"] == {row["model"]: row["last"] for row in answer["ranking"]}
+    table = ncselect("compare", "--epochs", "2", "--seed", "0", cwd=tmp_path)
+    assert "after 2 of 2 epochs, n = 2" in table.stdout
 
     listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
     assert [run["status"] for run in listed] == ["complete", "complete"]
@@ -142,7 +156,7 @@ def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(
         said = running.stderr.read()
         assert running.wait(timeout=30) == 130
     assert "go on with" in said
-    assert f"rank --models {small_network(8)} --dataset digits" in said.replace("\n", " ")
+    assert f"python -m ncselect rank --models {small_network(8)} --dataset digits" in said
     (run,) = (tmp_path / "runs").glob("*/lock")
     with pytest.raises(ProcessLookupError):
         os.kill(int(run.read_text()), 0)

@@ -9,7 +9,7 @@ import pytest
 from made_runs import made_run, rising_curve
 from scipy import stats
 
-from ncselect.comparison import compare, one_pool
+from ncselect.comparison import compare
 from ncselect.methods import METHODS, method
 from zoo.errors import InputError, UnknownNameError
 
@@ -44,7 +44,7 @@ def test_every_method_is_scored_at_every_length():
     assert found.horizon == 10
     for r in found.rows:
         truth = [found.truth[model] for model in r.models]
-        predicted = [r.predictions[model] for model in r.models]
+        predicted = [r.scores[model] for model in r.models]
         assert r.n == 8
         assert r.reason is None
         expected = stats.spearmanr(truth, predicted).statistic
@@ -191,27 +191,6 @@ def test_bad_input_is_named(change, text):
     given = {"records": finished_pool(), "methods": SIMPLE, "epochs": [5], **change}
     with pytest.raises(InputError, match=text):
         compare(given.pop("records"), **given)
-
-
-def test_one_pool_shares_dataset_and_seed():
-    a, b, c = (
-        made_run("a", [0.5], dataset="digits", seed=0),
-        made_run("a", [0.5], dataset="digits", seed=1),
-        made_run("b", [0.5], dataset="mnist", seed=1),
-    )
-    assert one_pool([a, b, c], dataset="digits", seed=1) == [b]
-    assert one_pool([a, b, c], dataset="mnist") == [c]
-    assert one_pool([a]) == [a]
-    with pytest.raises(InputError, match="datasets digits, mnist; choose a dataset"):
-        one_pool([a, b, c])
-    with pytest.raises(InputError, match="seeds 0, 1; choose a seed"):
-        one_pool([a, b])
-    with pytest.raises(InputError, match="seed is 5; the runs have the seeds 0, 1"):
-        one_pool([a, b], seed=5)
-    with pytest.raises(UnknownNameError, match="unknown dataset 'digit'"):
-        one_pool([a, b], dataset="digit")
-    with pytest.raises(InputError, match="holds no runs"):
-        one_pool([])
 
 
 def test_an_unknown_reference_is_named():

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ncselect.environment import environment
-from ncselect.execute import Job, complete, remaining_epochs
+from ncselect.execute import Job, complete
 from ncselect.store import RunStore
 from ncselect.types import RunSpec, Settings
 from zoo.datasets import prepare
@@ -77,7 +77,6 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert "killed by signal SIGKILL" in killed.error
     assert 1 <= killed.epochs < 3
     assert (unharmed.status, unharmed.epochs) == ("partial", 1)
-    assert remaining_epochs(first, store) == 3 - killed.epochs
 
     resumed = complete([first], store)[0]
     assert resumed.status == "complete"
@@ -99,6 +98,13 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert (continued.status, continued.epochs) == ("partial", 2)
     assert seen(continued)[:2] == seen(unharmed)
 
+    shorter = complete([replace(other, epochs=1, horizon=1)], store)[0]
+    assert (shorter.status, shorter.truth) == ("partial", {})
+    assert store.find(other.spec).can_continue
+
+    renamed = replace(first, spec=replace(first.spec, model="renamed"))
+    assert complete([renamed], store)[0].spec.model == "renamed"
+
 
 def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(digits, network, tmp_path):
     store = RunStore(tmp_path)
@@ -109,7 +115,11 @@ def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(digits, network, t
     assert "loss" in record.error
     assert record.epochs == 0
     assert store.find(wild.spec).record().status == "failed"
-    assert remaining_epochs(wild, store) == 0
+    events = []
+    again = complete([wild], store, watch=lambda _model, event: events.append(event["event"]))[0]
+    assert again == record
+    assert events == ["stored", "failed"]
+    assert record.observed(0).status == "partial"
 
 
 def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits, tmp_path):

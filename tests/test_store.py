@@ -195,3 +195,57 @@ def test_read_only_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="read-only"):
         RunStore(tmp_path)
+
+
+def test_a_damaged_run_is_failed_and_can_be_deleted(tmp_path):
+    store = RunStore(tmp_path)
+    run = store.run(spec())
+    with run.writer() as writer:
+        writer.append(observation(0), variables(0))
+    (run.folder / "observations.jsonl").write_text("{]\n")
+    (record,) = store.records()
+    assert record.status == "failed"
+    assert "damaged" in record.error
+    run.delete()
+    assert store.records() == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK no archive"])
+def test_a_damaged_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        writer.append(observation(0), variables(0))
+    (run.folder / "checkpoint.npz").write_bytes(damage)
+    with pytest.raises(InputError, match=r"damaged .*runs --delete"):
+        run.writer().__enter__()
+    run.delete()
+
+
+def test_a_run_without_a_readable_spec_blocks_nothing(tmp_path):
+    store = RunStore(tmp_path)
+    good, bad = store.run(spec()), store.run(spec(seed=1))
+    (bad.folder / "spec.json").write_text("")
+    assert [run.folder for run in store.runs()] == [good.folder]
+    assert store.find(spec(seed=1)) is None
+    (unreadable,) = store.unreadable()
+    assert store.select([bad.folder.name]) == [unreadable]
+    unreadable.delete()
+    assert store.unreadable() == []
+
+
+def test_reading_makes_no_store(tmp_path):
+    with pytest.raises(InputError, match="there are no runs in"):
+        RunStore(tmp_path / "mistyped", create=False)
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_failure_after_the_observed_epochs_is_not_known_to_a_method(tmp_path):
+    run = RunStore(tmp_path).run(spec())
+    with run.writer() as writer:
+        for epoch in range(3):
+            writer.append(observation(epoch), variables(epoch))
+        writer.fail("diverged at epoch 3")
+    record = run.record()
+    assert record.observed(2).status == "partial"
+    assert record.observed(2).error is None
+    assert record.observed(3).status == "failed"

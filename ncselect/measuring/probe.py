@@ -82,14 +82,17 @@ class MeasuredProbe:
         For ``base`` the weights of the layer below move together, by t·1, which moves the
         features by t·reach: P's blocks with that layer are needed only summed over its weights,
         and δin's single entry there is their sum of in-degrees. Biases are no nodes.
+
+        What the last layer sends to the one below it is exactly 0 in sum, P(L−1,L)·1 = 0, because
+        each sample's residuals sum to 0; it is put there in place of its rounding errors.
         """
         received, sent = self._degrees[layers](
             autodiff.values(self._variables), self._cast(features), self._cast(reach), labels
         )
-        return (
-            [_array(weight) for group in received for weight in group],
-            [_array(weight) for group in sent for weight in group],
-        )
+        delta_in = [[_array(weight) for weight in group] for group in received]
+        delta_in[-2] = [np.zeros_like(weight) for weight in delta_in[-2]]
+        delta_out = [_array(weight) for group in sent for weight in group]
+        return [weight for group in delta_in for weight in group], delta_out
 
     def _cast(self, array: Array) -> Any:
         """Return a tensor of the weights' type."""

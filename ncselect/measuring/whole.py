@@ -13,6 +13,8 @@ from ncselect.numerics import autodiff
 from ncselect.numerics.capacitance import Capacitance, beta_eff
 from zoo.errors import InputError
 
+TINY = float(np.finfo(np.float32).tiny)  # the least probability that is told from 0
+
 
 class WholeNetwork:
     """Measures ``all/exact`` of a classifier as it stands; compiled at the first measurement.
@@ -73,7 +75,9 @@ class WholeNetwork:
             )
         classes = int(outputs[0].shape[1])
         self._labels = np.asarray(labels).astype(np.int64)
-        if self._labels.shape != (len(images),) or not 0 <= self._labels.min() <= classes - 1:
+        if self._labels.shape != (len(images),) or not (
+            self._labels.min() >= 0 and self._labels.max() < classes
+        ):
             raise InputError(
                 f"labels has shape {self._labels.shape} for {len(images)} images; "
                 f"give one integer from 0 to {classes - 1} for each"
@@ -88,9 +92,10 @@ class WholeNetwork:
             for (kernel,), place in zip(groups, places, strict=True):
                 whole[place] = kernel
             output = run(whole, images)
+            if probabilities:  # a softmax that has reached 0 has no gradient to give
+                output = ops.log(ops.maximum(output, TINY))
             chosen = ops.one_hot(labels, classes, dtype=output.dtype)
-            logarithms = ops.log(output) if probabilities else ops.log_softmax(output)
-            return -ops.mean(ops.sum(chosen * logarithms, axis=-1))
+            return -ops.mean(ops.sum(chosen * ops.log_softmax(output), axis=-1))
 
         def degrees(values: Any, images: Any, labels: Any) -> Any:
             groups = [[values[place]] for place in places]

@@ -33,6 +33,10 @@ class Method(Protocol):
         """What it does, in a line."""
 
     @property
+    def least_epochs(self) -> int:
+        """Observed epochs without which it has nothing to say."""
+
+    @property
     def signals(self) -> frozenset[str]:
         """Names of the signals the runs must have recorded."""
 
@@ -127,6 +131,12 @@ def method(name: str, **options: Any) -> Method:
             f"method '{name}' has no option '{unknown[0]}'; "
             f"it takes {', '.join(card.options) or 'none'}"
         )
+    for option, value in options.items():
+        default = getattr(card.make, option, None)
+        if default is not None and type(value) is not type(default):
+            raise InputError(
+                f"method '{name}': {option} is {value!r}; give a value like {default!r}"
+            )
     return card.make(**options)
 
 
@@ -150,6 +160,8 @@ def parsed_method(text: str) -> Method:
     >>> parsed_method("capacitance:window=8,definition=norm/exact/signed").window
     8
     """
+    if not isinstance(text, str):
+        raise InputError(f"method: {text!r} came; give a name, such as 'capacitance'")
     name, _, listed = text.partition(":")
     options: dict[str, Any] = {}
     for part in filter(None, listed.split(",")):

@@ -25,6 +25,7 @@ class BestValue:
     name: ClassVar[str] = "best-value"
     summary: ClassVar[str] = "best validation accuracy of the observed epochs"
     source: ClassVar[str] = "best seen value (BSV): neural capacitance, Table 1"
+    least_epochs: ClassVar[int] = 1
 
     @property
     def signals(self) -> frozenset[str]:

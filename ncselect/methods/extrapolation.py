@@ -36,6 +36,7 @@ class RidgeExtrapolation(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     source: ClassVar[str]
+    least_epochs: ClassVar[int] = 2
 
     window: int = DEFAULT_WINDOW
     scaling: Scaling = "standardised"
@@ -94,7 +95,7 @@ class RidgeExtrapolation(ABC):
             records,
             self._estimate,
             signals=self.signals,
-            least_epochs=2,
+            least_epochs=self.least_epochs,
             notes=fixed if epochs <= self.window else (),
         )
 

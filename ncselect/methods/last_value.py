@@ -25,6 +25,7 @@ class LastValue:
     name: ClassVar[str] = "last-value"
     summary: ClassVar[str] = "validation accuracy after the last observed epoch"
     source: ClassVar[str] = "last seen value (LSV): Klein et al., ICLR 2017"
+    least_epochs: ClassVar[int] = 1
 
     @property
     def signals(self) -> frozenset[str]:

@@ -28,6 +28,7 @@ class WindowMean:
     name: ClassVar[str] = "window-mean"
     summary: ClassVar[str] = "control: mean validation accuracy of the window"
     source: ClassVar[str] = "control for capacitance"
+    least_epochs: ClassVar[int] = 1
 
     window: int = DEFAULT_WINDOW
 
