@@ -374,7 +374,7 @@ def _integers(option: str, text: str) -> list[int]:
 
 def main() -> None:
     """Run the command line; bad input ends with its message and exit code 2."""
-    from ncselect.store import RunBusyError
+    from ncselect.run import RunBusyError
 
     try:
         app()

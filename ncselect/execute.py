@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.environment import process_variables
-from ncselect.store import Run, RunStore
+from ncselect.run import Run
+from ncselect.store import RunStore
 from ncselect.types import RunRecord, RunSpec
 
 Watch = Callable[[str, Mapping[str, Any]], None]  # model, event

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.batches import Batches
+from ncselect.run import RunWriter
 from ncselect.signals import Measurement
-from ncselect.store import RunWriter
 from ncselect.types import Observation, RunSpec
 from zoo.datasets import Dataset
 from zoo.models import Candidate, build

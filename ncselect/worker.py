@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from ncselect.store import Run, RunBusyError
+from ncselect.run import Run, RunBusyError
 from zoo.datasets import Dataset
 from zoo.errors import InputError, WeightsUnavailableError
 from zoo.models import Candidate

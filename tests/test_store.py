@@ -10,7 +10,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from ncselect.store import RunBusyError, RunStore
+from ncselect.run import RunBusyError
+from ncselect.store import RunStore
 from ncselect.types import Observation, RunSpec, Settings
 from zoo.errors import InputError
 
@@ -114,7 +115,7 @@ def test_second_writer_is_refused_and_a_killed_one_frees_the_run(tmp_path):
         """
         import sys, time
         from pathlib import Path
-        from ncselect.store import Run
+        from ncselect.run import Run
         with Run(Path(sys.argv[1])).writer():
             print("held", flush=True)
             time.sleep(60)

@@ -1,0 +1,263 @@
+"""One run on disk: a JSON line per epoch and the latest checkpoint only, one writer at a time.
+
+A run's folder is named after model, dataset, seed and key, and holds
+
+- ``spec.json``: what is run; ``facts.json``: what happened to the candidate;
+- ``observations.jsonl``: one line per epoch, epoch 0 first;
+- ``checkpoint.npz``: every variable after the latest epoch, with that epoch's observation;
+- ``truth.json``: test accuracy by epoch; ``outcome.json``: how the run ended, once it has;
+- ``lock``: held by the one process that writes.
+
+The checkpoint is replaced before the line is appended and carries the line's text, so a process
+that is killed between the two loses nothing. POSIX file locks (``flock``) end with the process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.types import Observation, RunRecord, RunSpec
+from zoo.errors import InputError
+
+_DELETE = "delete the run with 'ncselect runs --delete'"
+Variables = Sequence[NDArray[Any]]
+
+
+class RunBusyError(RuntimeError):
+    """Another process writes this run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def spec(self) -> RunSpec:
+        """What is run."""
+        return RunSpec.from_json(json.loads((self.folder / "spec.json").read_text()))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the spec can be read."""
+        try:
+            return bool(self.spec.key)
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def record(self) -> RunRecord:
+        """Return the run as far as it has come; one that is damaged is failed and says so."""
+        try:
+            return self._record()
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"its files in '{self.folder}' are damaged ({error}); {_DELETE}"
+            return RunRecord(spec=self.spec, status="failed", error=reason)
+
+    def _record(self) -> RunRecord:
+        outcome = _read_json(self.folder / "outcome.json", {"status": "partial", "error": None})
+        truth = _read_json(self.folder / "truth.json", {})
+        return RunRecord(
+            spec=self.spec,
+            observations=tuple(_read_observations(self.folder / "observations.jsonl")),
+            status=outcome["status"],
+            error=outcome["error"],
+            facts=_read_json(self.folder / "facts.json", {}),
+            truth={int(epoch): float(accuracy) for epoch, accuracy in truth.items()},
+        )
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether more epochs can be added: nothing done yet, or a checkpoint is there."""
+        if (self.folder / "checkpoint.npz").exists():
+            return True
+        return not (self.folder / "observations.jsonl").exists()
+
+    @property
+    def megabytes(self) -> float:
+        """Space on disk."""
+        return sum(file.stat().st_size for file in self.folder.iterdir()) / 2**20
+
+    def delete(self) -> None:
+        """Remove the run and free its space.
+
+        Raises
+        ------
+        RunBusyError
+            If a process is writing it.
+        """
+        with self._locked():
+            shutil.rmtree(self.folder)
+
+    @contextmanager
+    def writer(self) -> Iterator[RunWriter]:
+        """Hold the run for writing.
+
+        Raises
+        ------
+        RunBusyError
+            If another process holds it.
+        InputError
+            If its checkpoint and its lines cannot belong together.
+        """
+        with self._locked():
+            yield RunWriter(self.folder)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.folder / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().strip() or "unknown"
+                raise RunBusyError(
+                    f"the run in '{self.folder}' is being written by process {holder}; "
+                    "wait for it or stop it"
+                ) from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+
+class RunWriter:
+    """The one writer of a run; got from :meth:`Run.writer`.
+
+    Attributes
+    ----------
+    epochs
+        Number of observations so far: the next one to append is of this epoch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lines = folder / "observations.jsonl"
+        self._checkpoint = folder / "checkpoint.npz"
+        self.epochs = self._mend()
+
+    def _mend(self) -> int:
+        """Drop a torn last line; add the line that a killed process owed to its checkpoint."""
+        seen = list(_read_observations(self._lines))
+        replace_text(self._lines, "".join(_line(observation) for observation in seen))
+        if self._checkpoint.exists():
+            try:
+                with np.load(self._checkpoint) as stored:
+                    owed = _observation(str(stored["observation"]))
+            except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+                raise InputError(
+                    f"store: the checkpoint in '{self._folder}' is damaged ({error}); {_DELETE}"
+                ) from error
+            if owed.epoch == len(seen):
+                seen.append(owed)
+                _append_line(self._lines, _line(owed))
+            elif owed.epoch != len(seen) - 1:
+                raise InputError(
+                    f"store: the checkpoint in '{self._folder}' is of epoch {owed.epoch}, but "
+                    f"{len(seen)} epochs are recorded; {_DELETE}"
+                )
+        if not seen:
+            self._lines.unlink()
+        return len(seen)
+
+    def variables(self) -> list[NDArray[Any]] | None:
+        """Return the checkpoint's variables by index, or None if there is no checkpoint."""
+        if not self._checkpoint.exists():
+            return None
+        with np.load(self._checkpoint) as stored:
+            return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
+
+    def append(self, observation: Observation, variables: Variables) -> None:
+        """Keep an epoch: first the checkpoint, replaced atomically, then its line.
+
+        Raises
+        ------
+        ValueError
+            If the observation is not of the next epoch.
+        """
+        if observation.epoch != self.epochs:
+            raise ValueError(f"epoch {observation.epoch} came where {self.epochs} was due")
+        line = _line(observation)
+        fresh = self._checkpoint.with_suffix(".fresh")
+        with fresh.open("wb") as file:
+            arrays: dict[str, Any] = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
+            np.savez(file, observation=np.array(line), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, self._checkpoint)
+        (self._folder / "outcome.json").unlink(missing_ok=True)  # a kept run that goes on
+        _append_line(self._lines, line)
+        self.epochs += 1
+
+    def keep_facts(self, facts: Mapping[str, Any]) -> None:
+        """Keep what happened to the candidate when it was built."""
+        replace_text(self._folder / "facts.json", json.dumps(dict(facts), indent=1, sort_keys=True))
+
+    def keep_truth(self, epoch: int, accuracy: float) -> None:
+        """Keep the test accuracy after an epoch."""
+        truth = _read_json(self._folder / "truth.json", {})
+        truth[str(epoch)] = accuracy
+        replace_text(self._folder / "truth.json", json.dumps(truth))
+
+    def complete(self, *, keep_checkpoint: bool) -> None:
+        """End the run: its horizon is reached. The checkpoint goes unless it is kept."""
+        self._end("complete", None)
+        if not keep_checkpoint:
+            self._checkpoint.unlink(missing_ok=True)
+
+    def fail(self, error: str) -> None:
+        """End the run for a reason that training it again would repeat, such as divergence."""
+        self._end("failed", error)
+        self._checkpoint.unlink(missing_ok=True)
+
+    def _end(self, status: str, error: str | None) -> None:
+        replace_text(self._folder / "outcome.json", json.dumps({"status": status, "error": error}))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.fresh")
+    with fresh.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def _line(observation: Observation) -> str:
+    return json.dumps(dataclasses.asdict(observation), sort_keys=True) + "\n"
+
+
+def _observation(line: str) -> Observation:
+    return Observation(**json.loads(line))
+
+
+def _append_line(path: Path, line: str) -> None:
+    with path.open("a") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_observations(path: Path) -> Iterator[Observation]:
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines(keepends=True):
+        if line.endswith("\n"):  # a killed writer may leave a torn last line
+            yield _observation(line)
+
+
+def _read_json(path: Path, missing: Any) -> Any:
+    return json.loads(path.read_text()) if path.exists() else missing
