@@ -21,12 +21,14 @@ def pool_file(folder: Path, text: str) -> Path:
 def test_naming_candidates_imports_no_backend(tmp_path: Path) -> None:
     path = pool_file(tmp_path, '[[model]]\nname = "a"\napplication = "MobileNet"\n')
     code = (
-        "import sys; from zoo.models import candidates\n"
-        f"for one in candidates('all,{path}'): one.identity()\n"
-        "sys.exit(str([m for m in ('keras', 'tensorflow', 'jax') if m in sys.modules] or ''))"
+        "import json, sys; from zoo.models import candidates\n"
+        f"found = [one.identity()['source'] for one in candidates('all,{path}')]\n"
+        "loaded = [name for name in ('keras', 'tensorflow', 'jax') if name in sys.modules]\n"
+        "print(json.dumps([len(found), loaded]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or done.stderr.strip() == "", done.stderr
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [42, []]
 
 
 def test_names_ignore_case_and_keep_the_order() -> None:
@@ -145,6 +147,17 @@ def test_a_pool_file_may_name_files_beside_it(tmp_path: Path) -> None:
     assert found == Candidate("mine", "file", source, {}, "included", "tf")
 
 
+def test_a_path_may_hold_a_comma(tmp_path: Path) -> None:
+    folder = tmp_path / "a,b"
+    folder.mkdir()
+    path = pool_file(folder, "[[model]]\nname='one'\napplication='VGG16'")
+    assert [one.name for one in candidates(str(path))] == ["one"]
+    assert [one.name for one in candidates(["VGG19", str(path)])] == ["VGG19", "one"]
+    (folder / "net.keras").write_bytes(b"")
+    [found] = candidates(str(folder / "net.keras"))
+    assert found.source == str(folder / "net.keras")
+
+
 def test_weights_fill_what_states_none(tmp_path: Path) -> None:
     (tmp_path / "VGG16.h5").touch()
     chosen = candidates("VGG16,VGG19", weights=tmp_path)
@@ -160,7 +173,7 @@ def test_weights_fill_what_states_none(tmp_path: Path) -> None:
 def test_weights_never_override_what_a_candidate_brings(tmp_path: Path) -> None:
     pool = pool_file(tmp_path, "[[model]]\nname='a'\napplication='VGG16'\nweights='w.h5'")
     for models in (pool, tmp_path / "net.keras"):
-        with pytest.raises(InputError, match="brings its own"):
+        with pytest.raises(InputError, match=r"brings its own .*of the other networks in a pool"):
             candidates(models, weights="random")
 
 
@@ -194,3 +207,40 @@ def test_json_round_trip_and_identity(tmp_path: Path) -> None:
     assert moved.identity() != first
     override = Candidate("b", "application", "MobileNet", {"alpha": 0.5}, moved.weights, "torch")
     assert override.identity() != moved.identity()
+
+
+def test_what_cannot_be_read_has_an_identity_that_says_so(tmp_path: Path) -> None:
+    # Reading the first page of a process's memory fails, for root too.
+    unreadable = Path("/proc/self/mem")
+    if not unreadable.is_file():
+        pytest.skip("no /proc/self/mem, whose reading fails, on this system")
+    network = tmp_path / "net.keras"
+    network.symlink_to(unreadable)
+    [found] = candidates(network)
+    assert found.identity()["source"] == f"unreadable:{network}"
+    preset = Candidate("p", "preset", str(tmp_path), {}, "included")
+    assert preset.identity()["source"] == f"unreadable:{network}"
+    weighted = Candidate("a", "application", "VGG16", {}, str(unreadable))
+    assert weighted.identity()["weights"] == f"unreadable:{unreadable}"
+    folder = Candidate("a", "application", "VGG16", {}, str(tmp_path))
+    assert folder.identity()["weights"] == f"missing:{tmp_path}"
+
+
+def test_a_preset_folder_is_known_by_its_content(tmp_path: Path) -> None:
+    def preset(name: str, content: str) -> dict[str, object]:
+        folder = tmp_path / name
+        (folder / "assets").mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "assets" / "words").write_text(content)
+        return Candidate("p", "preset", str(folder), {}, "included").identity()
+
+    first = preset("a", "x")
+    assert str(first["source"]).startswith("sha256:")
+    assert preset("b", "x") == first
+    assert preset("c", "y") != first
+    (tmp_path / "b" / "assets" / "words").rename(tmp_path / "b" / "words")
+    assert Candidate("p", "preset", str(tmp_path / "b"), {}, "included").identity() != first
+    named = Candidate("p", "preset", "resnet_18_imagenet", {}, "included")
+    assert named.identity()["source"] == "resnet_18_imagenet"
+    gone = Candidate("p", "preset", str(tmp_path / "gone"), {}, "included")
+    assert gone.identity()["source"] == f"missing:{tmp_path / 'gone'}"

@@ -1,5 +1,7 @@
 """Networks of a user's own: loaded safely, flattened, without their classifier."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.candidate import content_digest
 from zoo.errors import InputError, WeightsUnavailableError
 from zoo.models import Candidate, build, candidates
 
@@ -59,6 +62,9 @@ def test_a_classifier_is_removed_and_its_features_remain(tmp_path: Path, images:
         ([L.GlobalAveragePooling2D(), L.Dense(4, activation="softmax", name="a")], ["a"], 6),
         ([L.GlobalMaxPooling2D(), L.Dense(1, activation="sigmoid", name="a")], ["a"], 6),
         ([L.GlobalMaxPooling2D(), L.Dense(9, activation="relu")], [], 9),
+        ([L.GlobalMaxPooling2D(), L.Dense(9, activation=L.LeakyReLU())], [], 9),
+        ([L.GlobalMaxPooling2D(), L.Activation(L.LeakyReLU())], [], 6),
+        ([L.GlobalMaxPooling2D(), L.Dense(4, activation=L.Softmax(), name="a")], ["a"], 6),
         ([L.Conv2D(8, 3)], [], 8),
         (
             [
@@ -101,6 +107,43 @@ def test_nested_networks_are_dissolved_and_thawed(tmp_path: Path, images: Any) -
     np.testing.assert_allclose(features, expected, atol=1e-6)
     kernels = [layer for layer in base.model.layers if isinstance(layer, L.Conv2D)]
     keras.Model(kernels[-1].output, base.model.output)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_adapted_statistics_remain(tmp_path: Path, images: Any, wrapped: bool) -> None:
+    normalization = L.Normalization()
+    seen = images.astype("float32") / 50
+    normalization.adapt(seen.reshape(-1, 24, 3) if wrapped else seen)
+    model = keras.Sequential(
+        [
+            keras.Input((20, 24, 3)),
+            L.TimeDistributed(normalization) if wrapped else normalization,
+            L.Conv2D(4, 3),
+        ]
+    )
+    _, features = built(model, tmp_path, images)
+    expected = np.asarray(model(images.astype("float32"))).mean((1, 2))
+    np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_layers_inside_wrappers_are_thawed(tmp_path: Path, images: Any) -> None:
+    head = keras.Sequential([keras.Input((24, 3)), L.Dense(5), L.BatchNormalization()])
+    head.layers[1].set_weights([np.full(5, value) for value in (2.0, 3.0, 4.0, 5.0)])
+    head.trainable = False
+    model = keras.Sequential(
+        [
+            keras.Input((20, 24, 3)),
+            L.TimeDistributed(head),
+            L.TimeDistributed(L.Dense(4, trainable=False)),
+            L.Reshape((20, 96)),
+            L.Bidirectional(L.SimpleRNN(2, trainable=False)),
+        ]
+    )
+    base, features = built(model, tmp_path, images)
+    # Two dense layers, a scale with a shift, and a recurrent layer of three weights twice.
+    assert len(base.model.trainable_variables) == 2 * 2 + 2 + 2 * 3
+    expected = np.asarray(model(images.astype("float32"), training=False))
+    np.testing.assert_allclose(features, expected, atol=1e-5)
 
 
 def test_nested_networks_may_use_the_same_layer_names(tmp_path: Path, images: Any) -> None:
@@ -152,6 +195,49 @@ def test_a_model_object_is_saved_once_and_known_by_its_content(tmp_path: Path) -
         candidates(model)
 
 
+def test_writers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    models = [
+        keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(width, 3)], name="net")
+        for width in (2, 3, 4, 5)
+    ]
+    start = threading.Barrier(len(models))
+
+    def saved_paths(model: Any) -> list[str]:
+        start.wait()
+        return [candidates(model, scratch=tmp_path)[0].source for _ in range(5)]
+
+    with ThreadPoolExecutor(len(models)) as pool:
+        paths = list(pool.map(saved_paths, models))
+    for model, found in zip(models, paths, strict=True):
+        [path] = map(Path, set(found))
+        assert path.stem == f"net-{content_digest(path).removeprefix('sha256:')[:16]}"
+        assert keras.saving.load_model(path).count_params() == model.count_params()
+    assert len(list(tmp_path.iterdir())) == len(models)
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        (b"\x89HDF", 200),  # inside the weights
+        (b"PK\x01\x02", 10),  # the directory's compression method
+    ],
+)
+def test_a_damaged_file_has_an_identity_and_fails_alone(
+    tmp_path: Path, before: bytes, change: int
+) -> None:
+    candidate = saved(sequential(L.GlobalAveragePooling2D()), tmp_path)
+    intact = candidate.identity()
+    path = Path(candidate.source)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(before) + change] ^= 64
+    path.write_bytes(content)
+    damaged = candidate.identity()
+    assert damaged != intact
+    assert damaged["source"].startswith("sha256:")
+    with pytest.raises(WeightsUnavailableError, match=r"net\.keras is damaged or no \.keras file"):
+        build(candidate, (8, 8, 3), seed=0)
+
+
 def test_code_in_a_file_is_never_run(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((8, 8, 3)), L.Lambda(lambda x: x * 2), L.Conv2D(2, 3)])
     with pytest.raises(InputError, match=r"safe mode: .*Lambda.*never run"):
@@ -185,7 +271,7 @@ def test_files_that_are_no_networks_of_images_are_refused(tmp_path: Path, images
     with pytest.raises(InputError, match=r"cannot take images of 8 x 8 px.*larger image_size"):
         build(saved(deep, tmp_path), (8, 8, 3), seed=0)
     (tmp_path / "text.keras").write_text("no archive")
-    with pytest.raises(InputError, match="cannot be loaded"):
+    with pytest.raises(WeightsUnavailableError, match=r"no \.keras file: File is not a zip file"):
         build(candidates(tmp_path / "text.keras")[0], (8, 8, 3), seed=0)
     with pytest.raises(WeightsUnavailableError, match=r"no file .*gone\.keras"):
         build(candidates(tmp_path / "gone.keras")[0], (8, 8, 3), seed=0)
@@ -204,8 +290,20 @@ def test_a_preset_is_scaled_as_it_says(tmp_path: Path, images: Any) -> None:
     )
     scale, offset = np.array([1 / 58, 1 / 57, 1 / 56]), np.array([-2.1, -2.0, -1.8])
     converter = hub.layers.ResNetImageConverter(scale=list(scale), offset=list(offset))
-    for part in (backbone, converter):
-        part.save_to_preset(str(tmp_path / "preset"))
+    backbone.save_to_preset(str(tmp_path / "preset"))
+    (tmp_path / "pool.toml").write_text(
+        "[[model]]\nname='mine'\npreset='preset'\npreprocessing='tf'"
+    )
+    [stated] = candidates(tmp_path / "pool.toml")
+    assert stated.source == str(tmp_path / "preset")
+    assert stated.identity()["source"].startswith("sha256:")
+    base = build(stated, images.shape[1:], seed=0)
+    expected = np.asarray(backbone(images / 127.5 - 1, training=False)).mean((1, 2))
+    np.testing.assert_allclose(base.model(images, training=False), expected, atol=1e-4)
+    [candidate] = candidates(f"hub:{tmp_path / 'preset'}")
+    with pytest.raises(WeightsUnavailableError, match="does not say how images are scaled"):
+        build(candidate, images.shape[1:], seed=0)
+    converter.save_to_preset(str(tmp_path / "preset"))
     [candidate] = candidates(f"hub:{tmp_path / 'preset'}")
     assert (candidate.name, candidate.kind) == ("preset", "preset")
     base = build(candidate, images.shape[1:], seed=0)

@@ -27,22 +27,17 @@ class Base:
         (n, d). Resizing, preprocessing, network and pooling lie in one flat graph, but for the
         nested blocks of ConvNeXt.
     facts
-        JSON values: ``parameters``; ``input_size``, what the network sees, and ``resized_to``,
-        the same where it differs from the images, else None; ``preprocessing``; ``weights``;
-        ``head_removed`` and ``pooling``, names of layers taken off and put on.
+        JSON values: ``parameters``; ``features``, d; ``input_size``, what the network sees, and
+        ``resized_to``, the same where it differs from the images, else None;
+        ``preprocessing``; ``weights``; ``head_removed`` and ``pooling``, names of layers taken
+        off and put on.
     """
 
     model: Any
     facts: Mapping[str, Any]
 
 
-def build(
-    candidate: Candidate,
-    image_shape: tuple[int, int, int],
-    *,
-    seed: int,
-    image_size: int | None = None,
-) -> Base:
+def build(candidate: Candidate, image_shape: tuple[int, int, int], *, seed: int) -> Base:
     """Build a candidate for images of one shape.
 
     Sets the seeds of Python, numpy and the backend for the whole process
@@ -54,12 +49,10 @@ def build(
     candidate
         What to build.
     image_shape
-        Height, width and channels of the images; 3 channels.
+        Height, width and channels of the images; 3 channels. Images smaller than the network
+        can take are resized to what it can.
     seed
         Decides random initial weights and the masks of the network's own dropout layers.
-    image_size
-        Pixels a side that the network shall see; None: the images' own. Smaller than the
-        network can take, either is raised to what it can.
 
     Returns
     -------
@@ -79,27 +72,22 @@ def build(
         raise InputError(
             f"image_shape is {image_shape}. Give (height, width, 3): convert grey images to RGB."
         )
-    if image_size is not None and image_size < 1:
-        raise InputError(f"image_size is {image_size}. Give a positive number of pixels.")
     if keras.config.image_data_format() != "channels_last":
         raise InputError(
             "Keras is configured for image_data_format 'channels_first'. "
             "Set 'channels_last' in ~/.keras/keras.json."
         )
     keras.utils.set_random_seed(seed)
-    wanted = image_shape[:2] if image_size is None else (image_size, image_size)
     if candidate.card is not None:
-        return _application(candidate, candidate.card, image_shape, wanted)
-    return _saved(candidate, image_shape, wanted)
+        return _application(candidate, candidate.card, image_shape)
+    return _saved(candidate, image_shape)
 
 
-def _application(
-    candidate: Candidate, card: Card, image_shape: tuple[int, int, int], wanted: tuple[int, ...]
-) -> Base:
+def _application(candidate: Candidate, card: Card, image_shape: tuple[int, int, int]) -> Base:
     import keras
 
     check_arguments(card, candidate.arguments, candidate.name)
-    size = tuple(max(side, card.smallest_size) for side in wanted)
+    size = tuple(max(side, card.smallest_size) for side in image_shape[:2])
     mode = candidate.preprocessing or card.preprocessing
     images = keras.Input(image_shape, name="images")
     pixels = preprocessed(_resized(images, size), mode)
@@ -119,9 +107,7 @@ def _application(
     )
 
 
-def _saved(
-    candidate: Candidate, image_shape: tuple[int, int, int], wanted: tuple[int, ...]
-) -> Base:
+def _saved(candidate: Candidate, image_shape: tuple[int, int, int]) -> Base:
     """Build a file or a preset."""
     import keras
 
@@ -132,10 +118,11 @@ def _saved(
     preset = candidate.kind == "preset"
     network, scaling = load_preset(candidate) if preset else (load_file(candidate), None)
     expected = network.inputs[0]
-    size = tuple(fixed or free for fixed, free in zip(expected.shape[1:3], wanted, strict=True))
+    sides = zip(expected.shape[1:3], image_shape[:2], strict=True)
+    size = tuple(fixed or free for fixed, free in sides)
     mode = candidate.preprocessing or "included"
     pixels = preprocessed(_resized(images, size), mode)
-    if scaling is not None and candidate.preprocessing is None:
+    if scaling is not None:
         pixels = scaling(pixels)
     if expected.shape[3] == 1:
         pixels = keras.ops.image.rgb_to_grayscale(pixels)

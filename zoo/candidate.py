@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Any, Literal
 from zoo.cards import MODELS, Card, Preprocessing
 
 Kind = Literal["application", "file", "preset"]
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+"""What reading an archive raises where bytes of it are wrong."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Candidate:
         ``application``: a network of :data:`zoo.cards.MODELS`; ``file``: a ``.keras`` file;
         ``preset``: a keras-hub preset.
     source
-        The card's name, the file's absolute path or the preset's name.
+        The card's name, the file's absolute path, or the preset's name or its folder's
+        absolute path.
     arguments
         What the application is built with besides its defaults, such as ``{"alpha": 0.25}``.
     weights
@@ -72,15 +78,20 @@ class Candidate:
     def identity(self) -> dict[str, Any]:
         """Return what decides the outcome of training it, as JSON values.
 
-        Files are named by the SHA-256 of their content: moved or copied they are the same
-        candidate, changed they are another. A file that does not exist is named
-        ``missing:PATH``, so that the run that fails for it is not taken for a later one that
-        finds it.
+        Files and folders are named by the SHA-256 of their content: moved or copied they are
+        the same candidate, changed they are another. What does not exist is named
+        ``missing:PATH``, what cannot be read ``unreadable:PATH``, so that the run that fails for
+        it is not taken for a later one that reads it.
         """
+        source = self.source
+        if self.kind == "file":
+            source = content_digest(Path(source))
+        elif Path(source).is_absolute():
+            source = _folder_digest(Path(source))
         own = "included" if self.card is None else self.card.preprocessing
         return {
             "kind": self.kind,
-            "source": content_digest(Path(self.source)) if self.kind == "file" else self.source,
+            "source": source,
             "arguments": dict(sorted(self.arguments.items())),
             "weights": (
                 self.weights
@@ -92,28 +103,51 @@ class Candidate:
 
 
 def content_digest(path: Path) -> str:
-    """Return ``sha256:`` and the digest of a file's content, or ``missing:`` and its path.
+    """Return ``sha256:`` and the digest of a file's content.
 
     Of a ``.keras`` archive all but its metadata counts, which hold the time of saving: the same
-    network saved twice has one digest.
+    network saved twice has one digest. A damaged archive is digested byte by byte.
+
+    Returns
+    -------
+    str
+        ``missing:`` or ``unreadable:`` and the path where there is no content to digest.
     """
-    if not path.is_file():
-        return f"missing:{path}"
-    facts = path.stat()
-    return _digest(path, facts.st_mtime_ns, facts.st_size)
+    try:
+        if not path.is_file():
+            return f"missing:{path}"
+        facts = path.stat()
+        return _digest(path, facts.st_mtime_ns, facts.st_size)
+    except OSError:
+        return f"unreadable:{path}"
+
+
+def _folder_digest(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"missing:{folder}"
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = content_digest(path)
+        if content.startswith("unreadable:"):
+            return content
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\0".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 @functools.lru_cache(maxsize=256)
 def _digest(path: Path, _modified: int, _size: int) -> str:
+    if path.suffix == ".keras":
+        with contextlib.suppress(*DAMAGE):
+            return _archive_digest(path)
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _archive_digest(path: Path) -> str:
     digest = hashlib.sha256()
-    if path.suffix == ".keras" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(set(archive.namelist()) - {"metadata.json"}):
-                content = archive.read(name)
-                digest.update(f"{name}\0{len(content)}\0".encode())
-                digest.update(content)
-    else:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(set(archive.namelist()) - {"metadata.json"}):
+            content = archive.read(name)
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
     return f"sha256:{digest.hexdigest()}"

@@ -7,7 +7,6 @@ loading Keras; ``build`` makes one of them a network from pixels to features.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from zoo.candidate import Candidate
 from zoo.cards import GROUPS, MODELS, Card, find_card
 from zoo.errors import InputError, UnknownNameError
 from zoo.pool import read_pool
+from zoo.preset import locate_preset
 
 __all__ = ["GROUPS", "MODELS", "Base", "Candidate", "Card", "build", "candidates"]
 
@@ -38,7 +38,8 @@ def candidates(
     models
         One or a sequence of: a network's name, a group's name (case is ignored), the path of
         a pool file (``.toml``) or a ``.keras`` file, ``hub:PRESET``, a ``Candidate``, a Keras
-        model. A string may list several of them, separated by commas.
+        model. A string may list several of them, separated by commas, unless it is itself
+        the path of a file.
     weights
         For networks given by name, and for those whose pool entry states none: ``imagenet``,
         ``random``, or a path: a weights file where there is one such network, else a folder
@@ -82,7 +83,8 @@ def candidates(
             if candidate.weights and stated != "imagenet" and not isinstance(item, Candidate):
                 raise InputError(
                     f"weights is '{stated}', but {candidate.name} brings its own "
-                    f"({candidate.weights}). Leave weights out, or rank {candidate.name} alone."
+                    f"({candidate.weights}). Leave weights out, and state those of the other "
+                    "networks in a pool file."
                 )
             found.setdefault(candidate.name, candidate)
             if grouped:
@@ -97,6 +99,8 @@ def candidates(
 
 def _items(models: Any) -> list[Any]:
     if isinstance(models, str):
+        if os.path.isfile(os.path.expanduser(models)):
+            return [models]
         return [part.strip() for part in models.split(",") if part.strip()]
     if isinstance(models, Sequence):
         return [item for part in models for item in _items(part)]
@@ -141,12 +145,7 @@ def _named(name: str) -> Candidate:
 def _from_path(path: Path) -> list[Candidate]:
     path = path.expanduser().absolute()
     if path.suffix == ".toml":
-        return [
-            dataclasses.replace(candidate, source=_preset(candidate.source).source)
-            if candidate.kind == "preset"
-            else candidate
-            for candidate in read_pool(path)
-        ]
+        return read_pool(path)
     if path.suffix == ".keras":
         return [Candidate(path.stem, "file", str(path), {}, "included")]
     raise InputError(
@@ -156,13 +155,7 @@ def _from_path(path: Path) -> list[Candidate]:
 
 
 def _preset(name: str) -> Candidate:
-    if importlib.util.find_spec("keras_hub") is None:
-        raise InputError(
-            f"model 'hub:{name}' needs keras-hub, which is not installed. "
-            "Run: pip install 'ncselect[hub]'"
-        )
-    folder = Path(name).expanduser()
-    source = str(folder.absolute()) if folder.is_dir() else name
+    source = locate_preset(name, Path())
     return Candidate(source.rsplit("/", 1)[-1], "preset", source, {}, "included")
 
 

@@ -6,8 +6,10 @@
     name = "mobilenet-0.25"
     application = "MobileNet"               # or file = "net.keras", or preset = "…"
     arguments = { alpha = 0.25 }            # of the application
-    weights = "weights/mobilenet.weights.h5"  # relative to this file; or "imagenet", "random"
+    weights = "weights/mobilenet.weights.h5"  # or "imagenet", "random"
     preprocessing = "tf"                    # overrides the network's own
+
+Relative paths, those of presets' folders too, begin at the pool file's folder.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 from zoo.candidate import Candidate
 from zoo.cards import MODELS, PREPROCESSINGS, Card, find_card
 from zoo.errors import InputError, UnknownNameError
+from zoo.preset import locate_preset
 
 _SOURCES = ("application", "file", "preset")
 _KEYS = ("name", *_SOURCES, "arguments", "weights", "preprocessing")
@@ -117,7 +120,8 @@ def _candidate(entry: Any, place: str, folder: Path) -> Candidate:
     if kind == "file":
         source = str((folder / Path(entry["file"]).expanduser()).absolute())
         return Candidate(name, "file", source, {}, "included", preprocessing)
-    return Candidate(name, "preset", entry["preset"], {}, "included", preprocessing)
+    source = locate_preset(entry["preset"], folder)
+    return Candidate(name, "preset", source, {}, "included", preprocessing)
 
 
 def _application(name: str, entry: dict[str, Any], place: str, folder: Path) -> Candidate:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 from zoo.candidate import Candidate
-from zoo.errors import WeightsUnavailableError
+from zoo.errors import InputError, WeightsUnavailableError
 from zoo.saved import check_graph
 
 
+def locate_preset(name: str, folder: Path) -> str:
+    """Return a preset's absolute path where it is a folder, relative to another one, or its name.
+
+    Raises
+    ------
+    InputError
+        If keras-hub is not installed.
+    """
+    if importlib.util.find_spec("keras_hub") is None:
+        raise InputError(
+            f"model 'hub:{name}' needs keras-hub, which is not installed. "
+            "Run: pip install 'ncselect[hub]'"
+        )
+    path = (folder / Path(name).expanduser()).absolute()
+    return str(path) if path.is_dir() else name
+
+
 def load_preset(candidate: Candidate) -> tuple[Any, Any]:
-    """Return a preset's backbone, and the rescaling layer it expects or None.
+    """Return a preset's backbone, and its rescaling layer or None if preprocessing is stated.
 
     Raises
     ------
@@ -31,9 +50,11 @@ def load_preset(candidate: Candidate) -> tuple[Any, Any]:
             "Correct the name, or give the folder of a downloaded preset."
         ) from error
     check_graph(backbone, candidate.name)
+    if candidate.preprocessing is not None:
+        return backbone, None
     try:
         converter = keras_hub.layers.ImageConverter.from_preset(candidate.source)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise WeightsUnavailableError(
             f"{candidate.name}: preset '{candidate.source}' does not say how images are scaled: "
             f"{error}. State 'preprocessing' in a pool file."

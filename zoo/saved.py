@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
-from zoo.candidate import Candidate, content_digest
+from zoo.candidate import DAMAGE, Candidate, content_digest
 from zoo.errors import InputError, WeightsUnavailableError
 
 _CLASSIFYING = ("softmax", "sigmoid", "linear")
@@ -14,6 +16,8 @@ _CLASSIFYING = ("softmax", "sigmoid", "linear")
 def save_once(model: Any, folder: Path) -> Path:
     """Save a Keras model under a name that its content decides, and return the path.
 
+    Several threads and processes may save into one folder at once.
+
     Raises
     ------
     InputError
@@ -21,17 +25,19 @@ def save_once(model: Any, folder: Path) -> Path:
     """
     check_graph(model, model.name)
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{model.name}.draft.keras"
-    try:
-        model.save(draft, include_optimizer=False)
-    except (ValueError, TypeError, NotImplementedError, OSError) as error:
-        draft.unlink(missing_ok=True)
-        raise InputError(
-            f"model '{model.name}' cannot be saved: {_one_line(error)}. Build it of serialisable "
-            "layers, or register its classes with keras.saving.register_keras_serializable."
-        ) from error
-    digest = content_digest(draft).removeprefix("sha256:")
-    return draft.replace(folder / f"{model.name}-{digest[:16]}.keras").absolute()
+    # A folder for the draft, for a file of ``tempfile`` would be readable by its owner alone.
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder) as drafts:
+        draft = Path(drafts, "model.keras")
+        try:
+            model.save(draft, include_optimizer=False)
+        except (ValueError, TypeError, NotImplementedError, OSError) as error:
+            raise InputError(
+                f"model '{model.name}' cannot be saved: {_one_line(error)}. Build it of "
+                "serialisable layers, or register its classes with "
+                "keras.saving.register_keras_serializable."
+            ) from error
+        digest = content_digest(draft).removeprefix("sha256:")
+        return draft.replace(folder / f"{model.name}-{digest[:16]}.keras").absolute()
 
 
 def load_file(candidate: Candidate) -> Any:
@@ -40,16 +46,22 @@ def load_file(candidate: Candidate) -> Any:
     Raises
     ------
     WeightsUnavailableError
-        If there is no such file.
+        If there is no such file, or it is damaged.
     InputError
-        If it is none, carries code (a Lambda layer) or classes that are not registered, or is
-        no Functional or Sequential network.
+        If it carries code (a Lambda layer) or classes that are not registered, or is no
+        Functional or Sequential network.
     """
     import keras
 
     path = Path(candidate.source)
     if not path.is_file():
         raise WeightsUnavailableError(f"{candidate.name}: no file {path}. Correct the path.")
+    damage = _damage(path)
+    if damage:
+        raise WeightsUnavailableError(
+            f"{candidate.name}: {path} is damaged or no .keras file: {damage}. "
+            "Copy it again, or save the network anew with model.save."
+        )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError) as error:
@@ -103,10 +115,7 @@ def grafted(network: Any, images: Any, pixels: Any) -> Any:
         return (layer.call if _is_graph(layer) else layer)(*args, **kwargs)
 
     def thawed(layer: Any) -> Any:
-        config = layer.get_config()
-        if "trainable" in config:
-            config["trainable"] = True
-        return type(layer).from_config(config)
+        return type(layer).from_config(_thawed(layer.get_config()))
 
     _separate_names(network)
     # Called itself, a network becomes one node; its method ``call`` runs through its layers.
@@ -121,6 +130,10 @@ def grafted(network: Any, images: Any, pixels: Any) -> Any:
         source = flat.get_layer(layer.name)
         for variable, value in zip(layer.variables, source.variables, strict=True):
             variable.assign(value)
+        for part in (layer, *layer._flatten_layers()):
+            # Normalization computes with copies of its variables.
+            if hasattr(part, "finalize_state"):
+                part.finalize_state()
     return fresh
 
 
@@ -150,7 +163,7 @@ def headless(model: Any) -> tuple[Any, list[str]]:
     removed = []
     layer: Any = producers.get(id(model.outputs[0]))
     while isinstance(layer, (layers.Softmax, layers.Flatten, layers.Reshape, layers.Dropout)) or (
-        isinstance(layer, layers.Activation) and layer.activation.__name__ in _CLASSIFYING
+        isinstance(layer, layers.Activation) and _is_classifying(layer.activation)
     ):
         removed.append(layer)
         layer = producers.get(id(layer.input))
@@ -168,7 +181,37 @@ def _is_classifier(layer: Any) -> bool:
     if not isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
         return False
     single = len(layer.output.shape) == 2 or tuple(layer.output.shape[1:-1]) == (1, 1)
-    return single and layer.activation.__name__ in _CLASSIFYING
+    return single and _is_classifying(layer.activation)
+
+
+def _is_classifying(activation: Any) -> bool:
+    """Say whether an activation, a function or a layer, is one that classifiers end in."""
+    import keras
+
+    if isinstance(activation, keras.layers.Softmax):
+        return True
+    return getattr(activation, "__name__", "") in _CLASSIFYING
+
+
+def _damage(path: Path) -> str | None:
+    """Return what is wrong with an archive's bytes, or None."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+    except (*DAMAGE, OSError) as error:
+        return _one_line(error)
+    return member and f"{member} is not what was written"
+
+
+def _thawed(config: Any) -> Any:
+    """Return a configuration whose layers are all trainable, those inside wrappers too."""
+    if isinstance(config, dict):
+        return {
+            key: True if key == "trainable" else _thawed(value) for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [_thawed(value) for value in config]
+    return config
 
 
 def _is_graph(layer: Any) -> bool:
