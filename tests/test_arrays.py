@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,10 @@ def test_bad_npz(prepared: Prepare, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x_train=np.array([{}]), y_train=Y)
     with pytest.raises(InputError, match=r"cannot be read .*; save plain arrays"):
         prepared(tmp_path / "d.npz")
+    with (tmp_path / "e.npz").open("wb") as file:
+        np.save(file, X)
+    with pytest.raises(InputError, match=r"is one array, an .npy file; save x_train, y_train"):
+        prepared(tmp_path / "e.npz")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +154,33 @@ def test_tf_data_in_batches_and_single(prepared: Prepare) -> None:
         prepared({"train": batches, "test": single})
     with pytest.raises(InputError, match="yields no images"):
         prepared(batches.take(0))
+
+
+def test_a_batch_of_one_grey_image_is_a_batch(prepared: Prepare) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    grey = X[..., 0]
+    given = tensorflow.data.Dataset.from_tensor_slices((grey, Y)).batch(3)  # 13 threes and a one
+    images, labels = everything(prepared(given))
+    np.testing.assert_array_equal(images, np.repeat(grey[..., None], 3, axis=3))
+    np.testing.assert_array_equal(labels, Y)
+
+
+def test_what_never_ends_is_refused(prepared: Prepare) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    endless = tensorflow.data.Dataset.from_tensor_slices((X, Y)).repeat()
+    with pytest.raises(InputError, match=r"never ends; remove \.repeat\(\), or add \.take"):
+        prepared(endless)
+    assert sum(prepared(endless.take(50)).identity()["counts"].values()) == 50
+
+
+def test_a_users_own_module_named_datasets(
+    prepared: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    monkeypatch.setitem(sys.modules, "datasets", types.ModuleType("datasets"))
+    monkeypatch.delitem(sys.modules, "datasets.arrow_dataset", raising=False)
+    given = tensorflow.data.Dataset.from_tensor_slices((X, Y))
+    np.testing.assert_array_equal(everything(prepared(given))[0], X)
 
 
 def test_keras_pydataset(prepared: Prepare) -> None:

@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zoo.cache import IMAGES, Cache
+from zoo.cache import IMAGES, META, Cache
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
+from zoo.preparation import _batches, write
+from zoo.prepared import LABELS, ORIGINS
+from zoo.sources.arrays import ArraySource, arrays_source
+from zoo.sources.source import Item
 
 ROOT = Path(__file__).parents[1]
 Y = np.arange(40) % 2
@@ -26,7 +31,7 @@ def images(seed: int) -> np.ndarray:
 
 
 def sets(cache: Path) -> list[Path]:
-    return sorted(entry for entry in cache.iterdir() if entry.is_dir())
+    return sorted(entry for entry in (cache / "prepared-1").iterdir() if entry.is_dir())
 
 
 def test_least_recently_used_goes_first_and_what_is_open_stays(tmp_path: Path) -> None:
@@ -50,6 +55,85 @@ def test_least_recently_used_goes_first_and_what_is_open_stays(tmp_path: Path) -
     np.testing.assert_array_equal(held.images("train"), images(0)[held.splits["train"]])
 
 
+def test_foreign_folders_are_never_touched(tmp_path: Path) -> None:
+    gigabytes = 40 * 16 * 16 * 3 * 1.2 / 1e9  # one set and what belongs to it
+    home = tmp_path / "prepared-1"
+    foreign = [tmp_path / "photographs", home / "photographs", home / "other-format"]
+    for folder in foreign:
+        folder.mkdir(parents=True)
+        (folder / "mine.jpg").write_bytes(bytes(100_000))
+    (foreign[2] / "meta.json").write_text('{"format": 0}')
+    (home / "linked").symlink_to(foreign[0])
+    first = prepare((images(0), Y), cache=tmp_path, cache_gigabytes=gigabytes).folder
+    second = prepare((images(1), Y), cache=tmp_path, cache_gigabytes=gigabytes).folder
+    assert (first.exists(), second.exists()) == (False, True)
+    assert all((folder / "mine.jpg").stat().st_size == 100_000 for folder in foreign)
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    text = r"the disk of '.*' is full \(No space left on device\); free space, set NCSELECT_CACHE"
+    source = arrays_source({None: (images(0), Y)})
+
+    def write_to_a_full_disk(file: str) -> None:
+        with cache.writing("x") as partial:
+            (partial / file).symlink_to("/dev/full")
+            write(source, partial, cache, image_size=None, skip_corrupt=False, progress=None)
+
+    for file in (IMAGES, LABELS, META):
+        with pytest.raises(InputError, match=text):
+            write_to_a_full_disk(file)
+    assert sets(tmp_path) == []
+
+
+def test_space_is_reserved_before_anything_is_decoded(tmp_path: Path) -> None:
+    class Unread(ArraySource):
+        def items(self) -> Iterator[Item]:
+            raise AssertionError("images are read")
+
+    source = Unread("x", {}, lambda: {None: (images(0), Y)})
+    cache = Cache(tmp_path, 1)
+    text = r"take 1\.20 GB, but the cache .* may hold 1\.00 GB"
+    with pytest.raises(InputError, match=text), cache.writing("x") as partial:
+        write(source, partial, cache, image_size=3163, skip_corrupt=False, progress=None)
+
+
+def test_batches_are_limited_by_what_they_become() -> None:
+    items = [Item(b"", 0, None, str(number)) for number in range(7)]
+    assert [len(batch) for batch in _batches(iter(items), 2 * 2**20)] == [2, 2, 2, 1]
+    assert [len(batch) for batch in _batches(iter(items), 1)] == [7]
+
+
+@pytest.mark.parametrize("damaged", [IMAGES, LABELS, ORIGINS])
+@pytest.mark.parametrize("how", ["gone", "cut"])
+def test_a_set_that_is_damaged_is_prepared_again(tmp_path: Path, damaged: str, how: str) -> None:
+    document = prepare("digits", cache=tmp_path).to_json()
+    folder = Path(document["folder"])
+    if how == "gone":
+        (folder / damaged).unlink()
+    else:
+        os.truncate(folder / damaged, (folder / damaged).stat().st_size - 8)
+    text = r"are no longer in .* start the command again to prepare them"
+    with pytest.raises(InputError, match=text):
+        Dataset.from_json(document)
+    assert prepare("digits", cache=tmp_path).to_json() == document
+    assert Dataset.from_json(document).identity() == document["identity"]
+
+
+def test_a_damaged_set_in_use_or_without_its_facts_stays(tmp_path: Path) -> None:
+    held = prepare("digits", cache=tmp_path)
+    (held.folder / LABELS).unlink()
+    with pytest.raises(InputError, match=r"is damaged; end the processes that use it, remove it"):
+        prepare("digits", cache=tmp_path)
+    assert (held.folder / IMAGES).exists()
+    folder = held.folder
+    del held
+    (folder / META).unlink()
+    with pytest.raises(InputError, match=r"is damaged; end the processes that use it, remove it"):
+        prepare("digits", cache=tmp_path)
+    assert (folder / IMAGES).exists()
+
+
 def test_what_cannot_fit_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     text = r"take 0\.00 GB, but the cache .* may hold 0\.00 GB.*raise NCSELECT_CACHE_GB"
     with pytest.raises(InputError, match=text):
@@ -61,7 +145,7 @@ def test_environment_sets_folder_and_limit(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("NCSELECT_CACHE", str(tmp_path / "here"))
     monkeypatch.setenv("NCSELECT_CACHE_GB", "3")
     cache = Cache()
-    assert (cache.folder, cache.limit) == (tmp_path / "here", 3_000_000_000)
+    assert (cache.folder, cache.limit) == (tmp_path / "here" / "prepared-1", 3_000_000_000)
     monkeypatch.setenv("NCSELECT_CACHE_GB", "many")
     with pytest.raises(InputError, match="NCSELECT_CACHE_GB is 'many'; give a number"):
         Cache()

@@ -196,3 +196,11 @@ def test_decompression_bombs_are_corrupt() -> None:
         bomb = png(width, height, 1, 0, b"")
         with strict_decoding(), pytest.raises(CorruptImageError, match="too large to be decoded"):
             rgb(bomb)
+
+
+def test_formats_that_run_programs_are_not_read() -> None:
+    eps = encoded(Image.new("RGB", (4, 4), RED), "EPS")
+    assert Image.open(io.BytesIO(eps)).format == "EPS"
+    for read in (rgb, header_size):
+        with pytest.raises(CorruptImageError, match="not an image in any known format"):
+            read(eps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from zoo.datasets import prepare
 from zoo.errors import InputError, UnknownNameError
-from zoo.sources.tfds import prepared_folder
+from zoo.sources.tfds import RECORD, prepared_folder, records
 
 WRITE = """
 import sys
@@ -48,13 +50,19 @@ store(
     {"picture": f.Image(shape=(None, None, 1)), "kind": f.ClassLabel(num_classes=2)},
     full=((i, {"picture": np.zeros(sizes[i % 2], np.uint8), "kind": i % 2}) for i in range(20)),
 )
+floats = f.Image(shape=(4, 4, 1), dtype=np.float32)
+pixels = np.zeros((4, 4, 1), np.float32)
+store(
+    "floats", {"image": floats, "label": f.ClassLabel(num_classes=2)},
+    train=((i, {"image": pixels, "label": i % 2}) for i in range(4)),
+)
 store("sounds", {"label": f.ClassLabel(num_classes=2)}, train=[(0, {"label": 0})])
 """
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write three data sets with tensorflow-datasets itself."""
+    """Write four data sets with tensorflow-datasets itself."""
     folder = tmp_path_factory.mktemp("tfds")
     subprocess.run(
         [sys.executable, "-c", WRITE, str(folder)],
@@ -103,6 +111,41 @@ def test_one_split_of_mixed_sizes_and_features_by_their_kind(here: Path, tmp_pat
 def test_a_data_set_without_images(here: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"images with one image each is needed, but this has no"):
         prepare("tfds:sounds", cache=tmp_path)
+
+
+def test_floating_point_images_are_refused(here: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"images hold floating-point numbers; give one of 8-bit"):
+        prepare("tfds:floats", cache=tmp_path)
+
+
+def test_a_damaged_data_set_is_one_line(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    shutil.copytree(written / "mixed", tmp_path / "mixed")
+    (shard,) = tmp_path.glob("mixed/1.0.0/*.tfrecord*")
+    os.truncate(shard, shard.stat().st_size * 3 // 4)
+    with pytest.raises(InputError, match=r"is damaged: \d+ of 20 images of split full could be"):
+        prepare("tfds:mixed", image_size=8, cache=tmp_path / "cache")
+
+
+def test_an_answer_that_ends_early_gives_only_whole_images() -> None:
+    images = [b"first", b"", b"third"]
+    answer = b"".join(RECORD.pack(0, 7, len(image)) + image for image in images)
+    ends = np.cumsum([RECORD.size + len(image) for image in images])
+    for size in range(len(answer) + 1):
+        whole = int((ends <= size).sum())
+        expected = [(0, 7, image) for image in images[:whole]]
+        assert list(records(io.BytesIO(answer[:size]))) == expected
+
+
+def test_tensorflow_that_cannot_be_loaded_is_named(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('libcuda.so is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"cannot be loaded \(libcuda\.so is missing\)"):
+        prepare("tfds:fixed", cache=tmp_path)
 
 
 def test_a_failed_download_is_one_line(

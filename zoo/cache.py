@@ -1,13 +1,16 @@
 """The folder that holds prepared images: limited in size, shared by processes.
 
 Every set is a folder of its own. It is written under another name and renamed when complete; a
-set that is open in any process (it holds a shared lock on ``images.bin``) is never removed.
+set that is open in any process (it holds a shared lock on ``images.bin``) is never removed, nor is
+a folder that is no set.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,8 +18,11 @@ from pathlib import Path
 
 from zoo.errors import InputError
 
-IMAGES = "images.bin"
-"""A set's pixels; its modification time is when the set was last used."""
+FORMAT = 1
+"""Version of a set's files; another one makes every prepared set a new one."""
+
+IMAGES, META = "images.bin", "meta.json"
+"""A set's pixels, whose modification time is when the set was last used; and its facts."""
 
 DEFAULT_GIGABYTES = 20.0
 _PARTIAL = ".partial-"
@@ -29,7 +35,8 @@ class Cache:
     Parameters
     ----------
     folder
-        Where; ``$NCSELECT_CACHE``, else ``~/.cache/ncselect``, by default.
+        Where; ``$NCSELECT_CACHE``, else ``~/.cache/ncselect``, by default. The sets lie in a
+        folder ``prepared-1`` in it.
     gigabytes
         How much all sets together may take (1 GB = 10⁹ bytes); ``$NCSELECT_CACHE_GB``, else 20,
         by default.
@@ -44,7 +51,7 @@ class Cache:
         self, folder: str | os.PathLike[str] | None = None, gigabytes: float | None = None
     ) -> None:
         default = os.environ.get("NCSELECT_CACHE") or Path.home() / ".cache" / "ncselect"
-        self.folder = Path(folder or default).expanduser().resolve()
+        self.folder = Path(folder or default).expanduser().resolve() / f"prepared-{FORMAT}"
         self.limit = int(_limit(gigabytes) * _GIGABYTE)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -71,21 +78,48 @@ class Cache:
 
         The caller holds the lock of the same name, so that what lies there was left by a process
         that died.
+
+        Raises
+        ------
+        InputError
+            If the disk is full.
         """
         partial = self.folder / f"{_PARTIAL}{name}"
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
         try:
+            partial.mkdir()
             yield partial
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise InputError(
+                f"the disk of '{self.folder}' is full ({error.strerror}); free space, set "
+                "NCSELECT_CACHE to another disk or give a smaller --image-size"
+            ) from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
     def keep(self, partial: Path, name: str) -> Path:
-        """Give a complete set its name; one that has it already stays. Needs the folder's lock."""
+        """Give a complete set its name, which no other has. Needs the folder's lock."""
+        return partial.rename(self.folder / name)
+
+    def remove(self, name: str) -> None:
+        """Remove what is left of a set, if anything. Needs the folder's lock.
+
+        Raises
+        ------
+        InputError
+            If the folder is no set, or is in use.
+        """
         folder = self.folder / name
         if not folder.exists():
-            partial.rename(folder)
-        return folder
+            return
+        if not _is_set(folder) or not _unused(folder):
+            raise InputError(
+                f"'{folder}' is damaged; end the processes that use it, remove it and start the "
+                "command again"
+            )
+        shutil.rmtree(folder)
 
     def reserve(self, needed: int, partial: Path) -> None:
         """Make room for a set by removing the least recently used ones.
@@ -129,8 +163,8 @@ class Cache:
                 )
 
     def _sets(self) -> Iterator[Path]:
-        """Yield every set, complete or not."""
-        return (entry for entry in self.folder.iterdir() if entry.is_dir())
+        """Yield every set, complete or not; what else lies in the folder is not ours."""
+        return filter(_is_set, self.folder.iterdir())
 
 
 def _limit(gigabytes: float | None) -> float:
@@ -142,6 +176,19 @@ def _limit(gigabytes: float | None) -> float:
             return limit
     argument = "NCSELECT_CACHE_GB" if gigabytes is None else "cache_gigabytes"
     raise InputError(f"{argument} is '{given}'; give a number of gigabytes above 0, such as 20")
+
+
+def _is_set(folder: Path) -> bool:
+    """Tell whether a folder is a set, or one that is being written."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if folder.name.startswith(_PARTIAL):
+        return True
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(meta, dict) and meta.get("format") == FORMAT
 
 
 def _bytes(folder: Path) -> int:

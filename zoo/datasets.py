@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.cache import Cache
+from zoo.cache import FORMAT, Cache
 from zoo.errors import InputError
-from zoo.preparation import FORMAT, Progress, write
-from zoo.prepared import Dataset
+from zoo.preparation import Progress, write
+from zoo.prepared import Dataset, IncompleteSetError
 from zoo.sources.opening import open_source
 from zoo.splits import SplitRequest
 
@@ -105,7 +105,8 @@ def prepare(
     Parameters
     ----------
     source
-        A name in ``DATASETS``; ``tfds:NAME[/CONFIG][:VERSION]``; the path of a folder of class
+        A name in ``DATASETS``, in any case of its letters, even if a file has the same name (give
+        ``./NAME`` for that); ``tfds:NAME[/CONFIG][:VERSION]``; the path of a folder of class
         folders (with or without train, validation and test folders above them), of a tar or zip
         of the same, of a ``.npz`` with x_train, y_train and optionally x_val, y_val, x_test,
         y_test, or of a folder of idx files (MNIST's format); in Python also ``(x, y)``,
@@ -147,8 +148,13 @@ def prepare(
     )
     if isinstance(split_seed, bool) or not isinstance(split_seed, int) or split_seed < 0:
         raise InputError(f"split_seed is {split_seed!r}; give a whole number of at least 0")
-    card = DATASETS.get(source) if isinstance(source, str) else None
-    opened = open_source(source, card.tfds if card else None, known=tuple(DATASETS))
+    card = DATASETS.get(source.casefold()) if isinstance(source, str) else None
+    remarks: tuple[str, ...] = ()
+    if card and os.path.exists(source):
+        remarks = (f"this is the known dataset {card.name}; give ./{source} for what lies here",)
+    opened = open_source(
+        card.name if card else source, card.tfds if card else None, known=tuple(DATASETS)
+    )
     shown = name or (card.name if card else opened.name)
     request = SplitRequest(
         train=train_size,
@@ -164,8 +170,10 @@ def prepare(
     key = f"{stem}-{known_by[:16]}"
     with store.locked(key):
         with store.locked():
-            if opened.identity is not None and (store.folder / key).is_dir():
-                return Dataset.open(store.folder / key, shown, request)
+            if opened.identity is not None:
+                present = _open_whole(store, key, shown, request, remarks)
+                if present is not None:
+                    return present
         with store.writing(key) as partial:
             content = write(
                 opened,
@@ -177,7 +185,19 @@ def prepare(
             )
             with store.locked():
                 final = f"{stem}-{content[:16]}" if opened.identity is None else key
-                return Dataset.open(store.keep(partial, final), shown, request)
+                present = _open_whole(store, final, shown, request, remarks)
+                return present or Dataset.open(store.keep(partial, final), shown, request, remarks)
+
+
+def _open_whole(
+    store: Cache, name: str, shown: str, request: SplitRequest, remarks: tuple[str, ...]
+) -> Dataset | None:
+    """Open a set that is there and whole; remove what is left of one that is not."""
+    try:
+        return Dataset.open(store.folder / name, shown, request, remarks)
+    except IncompleteSetError:
+        store.remove(name)
+        return None
 
 
 def _check_whole(**sizes: int | None) -> None:

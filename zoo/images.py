@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import warnings
 from collections.abc import Iterator
@@ -18,12 +19,26 @@ EXTENSIONS = frozenset(
 )
 """File names that end like this are images; all others are left alone."""
 
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # no programs, as EPS is
+_MOST_BYTES = 256 * 10**6
 _TRANSPARENT = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _ORIENTATION = 0x0112  # the EXIF tag; values 5 … 8 swap height and width
 
 
 class CorruptImageError(ValueError):
     """An image that cannot be read; the text says why."""
+
+
+def check_bytes(size: int) -> None:
+    """Refuse a file by its size, before it is read.
+
+    Raises
+    ------
+    CorruptImageError
+        If it is larger than 256 MB (10⁶ bytes).
+    """
+    if size > _MOST_BYTES:
+        raise CorruptImageError(f"{size / 1e6:,.0f} MB; images may have {_MOST_BYTES // 10**6} MB")
 
 
 def rgb(data: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -82,7 +97,7 @@ def header_size(data: bytes | Any) -> tuple[int, int]:
     CorruptImageError
         If the header cannot be read.
     """
-    with _reading(), Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
+    with _reading(), _open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         width, height = image.size
     return (width, height) if turned else (height, width)
@@ -101,9 +116,21 @@ def strict_decoding() -> Iterator[None]:
         yield
 
 
+def _open(file: Any) -> Image.Image:
+    """Open a file if it is in one of the formats that we read."""
+    return Image.open(file, formats=_available_formats())
+
+
+@functools.cache
+def _available_formats() -> tuple[str, ...]:
+    """Return the formats that this Pillow has: AVIF came late."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def _opened(data: bytes) -> Image.Image:
     """Decode a file into an RGB image."""
-    with _reading(), Image.open(io.BytesIO(data)) as image:
+    with _reading(), _open(io.BytesIO(data)) as image:
         image.load()
         upright: Image.Image = ImageOps.exif_transpose(image)
         if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:

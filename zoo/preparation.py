@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -12,18 +13,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.cache import IMAGES, Cache
+from zoo.cache import FORMAT, IMAGES, META, Cache
 from zoo.errors import InputError
 from zoo.images import CorruptImageError, resized, rgb, strict_decoding
-from zoo.prepared import LABELS, META, ORIGINS
+from zoo.prepared import LABELS, ORIGINS
 from zoo.sources.source import SPLITS, Item, Source, listed
-
-FORMAT = 1
-"""Version of the files; another one makes every prepared set a new one."""
 
 PAPER_SIZE = (224, 224)
 """Of the paper's bird images; sets of larger or of mixed sizes are brought to it."""
@@ -32,7 +31,7 @@ Progress = Callable[[int, int | None], None]
 
 _BATCH_IMAGES, _BATCH_BYTES = 32, 4 * 2**20  # what a thread decodes at a time
 _RESERVE_BYTES = 64 * 2**20  # how far ahead space is reserved if the number of images is unknown
-_NAMED_FILES = 20
+_NAMED_FILES = 20  # in a note; an error names all
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,9 @@ def write(
         labels, origins = array("q"), array("b")
         corrupt: list[str] = []
         digest = hashlib.sha256()
-        reserved, per_image = 0, math.prod(size) * 3
+        per_image = math.prod(size) * 3
+        reserved = (source.count or 0) * per_image
+        cache.reserve(reserved, folder)
         with (folder / IMAGES).open("wb") as file:
             for done, decoded in enumerate(_decoded(source.items(), size), start=1):
                 if decoded.pixels is None:
@@ -103,8 +104,7 @@ def write(
                     written = len(labels) * per_image
                     if written + per_image > reserved:
                         file.flush()
-                        ahead = max(per_image, min(written, _RESERVE_BYTES))
-                        reserved = max((source.count or 0) * per_image, written + ahead)
+                        reserved = written + max(per_image, min(written, _RESERVE_BYTES))
                         cache.reserve(reserved, folder)
                     file.write(decoded.pixels.data)
                     digest.update(decoded.pixels.data)
@@ -117,7 +117,7 @@ def write(
             os.fsync(file.fileno())
     if corrupt and not skip_corrupt:
         raise InputError(
-            f"{_files(len(corrupt), 'corrupt')} in {source.name}: {listed(corrupt, _NAMED_FILES)}; "
+            f"{_files(len(corrupt), 'corrupt')} in {source.name}: {', '.join(corrupt)}; "
             "repair or remove them, or leave them out with --skip-corrupt"
         )
     classes, codes, class_notes = _present(source.classes, np.array(labels, dtype=np.int64))
@@ -127,8 +127,8 @@ def write(
         notes.append(f"{_files(len(corrupt), 'corrupt')} skipped: {listed(corrupt, _NAMED_FILES)}")
     digest.update(codes.astype("<i8").tobytes())
     digest.update(repr(size).encode())
-    np.save(folder / LABELS, codes)
-    np.save(folder / ORIGINS, np.array(origins, dtype=np.int8))
+    _save(folder / LABELS, codes)
+    _save(folder / ORIGINS, np.array(origins, dtype=np.int8))
     meta = {
         "format": FORMAT,
         "source": source.identity,
@@ -148,7 +148,7 @@ def _decoded(items: Iterator[Item], size: tuple[int, int]) -> Iterator[Decoded]:
     workers = min(4, os.cpu_count() or 1)
     waiting: deque[Future[list[Decoded]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        for batch in _batches(items):
+        for batch in _batches(items, math.prod(size) * 3):
             waiting.append(pool.submit(_decode, batch, size))
             if len(waiting) > 2 * workers:
                 yield from waiting.popleft().result()
@@ -161,6 +161,8 @@ def _decode(batch: list[Item], size: tuple[int, int]) -> list[Decoded]:
     results = []
     for item in batch:
         try:
+            if isinstance(item.image, CorruptImageError):
+                raise item.image
             pixels = rgb(item.image)
             height, width, _ = pixels.shape
             results.append(Decoded(item, resized(pixels, size), (height, width)))
@@ -169,18 +171,32 @@ def _decode(batch: list[Item], size: tuple[int, int]) -> list[Decoded]:
     return results
 
 
-def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """Group images for the threads."""
+def _batches(items: Iterator[Item], per_image: int) -> Iterator[list[Item]]:
+    """Group images for the threads by what they take before or after decoding."""
     batch: list[Item] = []
     held = 0
     for item in items:
         batch.append(item)
-        held += len(item.image) if isinstance(item.image, bytes) else item.image.nbytes
+        held += max(per_image, _bytes(item.image))
         if len(batch) == _BATCH_IMAGES or held >= _BATCH_BYTES:
             yield batch
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _bytes(image: bytes | NDArray[np.uint8] | CorruptImageError) -> int:
+    """Return what an image that is not decoded yet takes."""
+    if isinstance(image, CorruptImageError):
+        return 0
+    return len(image) if isinstance(image, bytes) else image.nbytes
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    """Write an array; numpy's own writing to a file does not say why it failed."""
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    path.write_bytes(buffer.getvalue())
 
 
 def _common_size(source: Source) -> tuple[int, int]:

@@ -18,14 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.cache import IMAGES
+from zoo.cache import IMAGES, META
 from zoo.errors import InputError
 from zoo.splits import SplitRequest, split, stratified
 
 IN_MEMORY_BYTES = 512 * 2**20
 """Sets up to this size are read into memory once; of larger ones only what is asked for."""
 
-META, LABELS, ORIGINS = "meta.json", "labels.npy", "origins.npy"
+LABELS, ORIGINS = "labels.npy", "origins.npy"
+
+
+class IncompleteSetError(Exception):
+    """A set that is not in the cache, or of which files are missing or cut; the text says which."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,23 +71,27 @@ class Dataset:
     _labels: NDArray[np.int64] = dataclasses.field(repr=False)
 
     @classmethod
-    def open(cls, folder: Path, name: str, request: SplitRequest) -> Dataset:
-        """Open a set that lies in the cache and split it.
+    def open(
+        cls, folder: Path, name: str, request: SplitRequest, remarks: tuple[str, ...] = ()
+    ) -> Dataset:
+        """Open a set that lies in the cache and split it; ``remarks`` come before its notes.
 
         Raises
         ------
-        FileNotFoundError
-            If it is not there.
+        IncompleteSetError
+            If it is not there, or not whole.
         InputError
             If it cannot be split as requested.
         """
-        file = os.open(folder / IMAGES, os.O_RDONLY)
+        try:
+            file = os.open(folder / IMAGES, os.O_RDONLY)
+        except OSError as error:
+            raise IncompleteSetError(f"{IMAGES}: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_SH)  # see zoo.cache: what is open stays
-            meta = json.loads((folder / META).read_text(encoding="utf-8"))
-            labels = np.load(folder / LABELS)
+            meta, labels, origins = _stored(folder, os.fstat(file).st_size)
             classes = tuple(meta["classes"])
-            splits, notes = split(labels, np.load(folder / ORIGINS), classes, request)
+            splits, notes = split(labels, origins, classes, request)
         except BaseException:
             os.close(file)
             raise
@@ -95,7 +103,7 @@ class Dataset:
             request=request,
             splits=splits,
             fingerprint=meta["fingerprint"],
-            notes=(*meta["notes"], *notes),
+            notes=(*remarks, *meta["notes"], *notes),
             _file=file,
             _labels=labels,
         )
@@ -187,10 +195,10 @@ class Dataset:
         folder = Path(document["folder"])
         try:
             opened = cls.open(folder, document["name"], SplitRequest(**document["request"]))
-        except FileNotFoundError:
+        except IncompleteSetError as error:
             raise InputError(
-                f"the prepared images of '{document['name']}' are no longer in '{folder}'; "
-                "start the command again to prepare them"
+                f"the prepared images of '{document['name']}' are no longer in '{folder}' "
+                f"({error}); start the command again to prepare them"
             ) from None
         if opened.identity() != document["identity"]:
             raise InputError(
@@ -224,3 +232,19 @@ class Dataset:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(indices, dtype="<i8").tobytes())
         return digest.hexdigest()
+
+
+def _stored(
+    folder: Path, image_bytes: int
+) -> tuple[dict[str, Any], NDArray[np.int64], NDArray[np.int8]]:
+    """Return a set's facts, labels and origins if they fit each other and its images."""
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        labels, origins = np.load(folder / LABELS), np.load(folder / ORIGINS)
+        count = meta["count"]
+        expected = count * math.prod(meta["image_shape"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise IncompleteSetError(str(error)) from None
+    if not (labels.shape == origins.shape == (count,) and image_bytes == expected):
+        raise IncompleteSetError(f"{IMAGES}, {LABELS} and {ORIGINS} are not {count:,} images'")
+    return meta, labels, origins

@@ -29,6 +29,8 @@ from zoo.sources.source import Item
 Parts = Mapping[str | None, tuple[NDArray[Any], NDArray[Any]]]
 """Split, or ``None`` for unsplit → (images, labels)."""
 
+_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_NPZ_REMEDY = "save x_train, y_train, x_test, y_test with numpy.savez"
 _IDX = re.compile(
     r"(?P<set>.*?(?P<split>train|test|t10k|valid|val))[-_](?P<what>images|labels)"
     r"[-.]idx[13][-.]ubyte(\.gz)?$"
@@ -202,7 +204,10 @@ def arrays_source(parts: Parts, name: str = "arrays") -> ArraySource:
 
 def _read_npz(path: Path) -> Parts:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise InputError(f"'{path}' is one array, an .npy file; {_NPZ_REMEDY}")
+        with loaded as file:
             present = set(file.files)
             parts: dict[str | None, tuple[NDArray[Any], NDArray[Any]]] = {}
             for split, endings in (
@@ -217,9 +222,9 @@ def _read_npz(path: Path) -> Parts:
                         raise InputError(f"'{path}' has no '{absent}'; {_npz_remedy(present)}")
                     if keys <= present:
                         parts[split] = file[f"x_{ending}"], file[f"y_{ending}"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except _UNREADABLE as error:
         raise InputError(
             f"'{path}' cannot be read ({error}); save plain arrays with numpy.savez"
         ) from None
@@ -229,9 +234,7 @@ def _read_npz(path: Path) -> Parts:
 
 
 def _npz_remedy(present: set[str]) -> str:
-    return (
-        f"it holds {', '.join(sorted(present)) or 'nothing'}; save x_train, y_train, x_test, y_test"
-    )
+    return f"it holds {', '.join(sorted(present)) or 'nothing'}; {_NPZ_REMEDY}"
 
 
 def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ from zoo.sources.source import Item
 
 def is_huggingface(given: Any) -> bool:
     """Tell whether something is a Hugging Face dataset; imports nothing."""
-    library = sys.modules.get("datasets")
-    return library is not None and isinstance(given, library.Dataset)
+    kind = getattr(sys.modules.get("datasets.arrow_dataset"), "Dataset", None)
+    return kind is not None and isinstance(given, kind)
 
 
 class HuggingFaceSource:

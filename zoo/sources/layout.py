@@ -39,7 +39,9 @@ class Tree:
             self.images[parts[:-1]] += 1
             return True
         name = parts[-1]
-        self.others[os.path.splitext(name)[1].casefold() or name] += 1
+        ending = os.path.splitext(name)[1].casefold()
+        hidden = ".*" if ending and is_hidden(name) else ""
+        self.others[hidden + ending or name] += 1
         return False
 
 
@@ -53,8 +55,8 @@ class Layout:
         Number of leading folders that mean nothing.
     by_split
         Whether the next level is train, validation, test.
-    classes
-        Names of the class folders, sorted.
+    folders
+        The class folders, sorted.
     count
         Number of images that have a place.
     notes
@@ -63,9 +65,14 @@ class Layout:
 
     depth: int
     by_split: bool
-    classes: tuple[str, ...]
+    folders: tuple[str, ...]
     count: int
     notes: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their folders."""
+        return tuple(map(shown, self.folders))
 
     def place(self, parts: Parts) -> tuple[int, str | None] | None:
         """Return (label, split) of an image by its path's parts; ``None`` if it has no class."""
@@ -74,7 +81,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "_labels", {name: label for label, name in enumerate(self.classes)}
+            self, "_labels", {folder: label for label, folder in enumerate(self.folders)}
         )
 
     _labels: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -87,15 +94,21 @@ def is_hidden(name: str) -> bool:
 
 def is_image(parts: Parts) -> bool:
     """Tell by its name whether a file is an image."""
-    return PurePosixPath(parts[-1]).suffix.casefold() in EXTENSIONS
+    name = parts[-1]
+    return not is_hidden(name) and PurePosixPath(name).suffix.casefold() in EXTENSIONS
+
+
+def shown(*parts: str) -> str:
+    """Return a path for people; a byte that is not UTF-8 is shown by its number."""
+    return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
 
 
 def read_layout(tree: Tree, name: str) -> Layout:
     """Find the levels of a tree.
 
-    Leading folders that hold everything are skipped. A level is the splits' if it has ``train``
-    and one of ``val``, ``valid``, ``validation``, ``test``; the class level follows, and deeper
-    folders belong to their class.
+    Leading folders that hold everything but loose images are skipped. A level is the splits' if
+    it has ``train`` and one of ``val``, ``valid``, ``validation``, ``test``; the class level
+    follows, and deeper folders belong to their class.
 
     Parameters
     ----------
@@ -117,7 +130,8 @@ def read_layout(tree: Tree, name: str) -> Layout:
         )
     holding = [folder for folder, count in tree.images.items() if count]
     depth = 0
-    while len({folder[: depth + 1] for folder in holding}) == 1 and len(holding[0]) > depth + 1:
+    deepest = max(map(len, holding))
+    while deepest > depth + 1 and len({f[depth] for f in holding if len(f) > depth}) == 1:
         depth += 1
     if holding == [()]:
         raise InputError(
@@ -134,13 +148,13 @@ def read_layout(tree: Tree, name: str) -> Layout:
         if found is not None:
             classes[found[0]] += count
         elif count:
-            outside["/".join(folder) or "the top folder"] += count
+            outside[shown(*folder) or "the top folder"] += count
     notes = []
     if outside:
         folders = listed(f"{folder} ({count:,})" for folder, count in sorted(outside.items()))
         notes.append(f"images outside the class folders ignored: {folders}")
     if tree.others:
-        endings = listed(f"{end} ({count:,})" for end, count in tree.others.most_common())
+        endings = listed(f"{shown(end)} ({count:,})" for end, count in tree.others.most_common())
         notes.append(f"files that are not images ignored: {endings}")
     return Layout(depth, by_split, tuple(sorted(classes)), total - outside.total(), tuple(notes))
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import InputError, UnknownNameError
-from zoo.sources.archive import ArchiveSource
+from zoo.sources.archive import ArchiveSource, is_tar
 from zoo.sources.arrays import digits_source, idx_source, npz_source
 from zoo.sources.folder import FolderSource
 from zoo.sources.source import Source
@@ -63,7 +62,7 @@ def _open_path(source: str | os.PathLike[str], known: Sequence[str]) -> Source:
         return idx_source(path) or FolderSource(path)
     if path.suffix.casefold() == ".npz":
         return npz_source(path)
-    if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
+    if is_tar(path) or zipfile.is_zipfile(path):
         return ArchiveSource(path)
     raise InputError(
         f"dataset: '{path}' is no tar, zip or npz file, or it is damaged; "

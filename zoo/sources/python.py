@@ -27,6 +27,7 @@ _KINDS = (
     "a name, a path, (x, y), ((x_train, y_train), (x_test, y_test)), a tf.data.Dataset, a Keras "
     "PyDataset, a Hugging Face dataset, or a mapping of train, validation and test to these"
 )
+_ENDLESS = -1  # tf.data.INFINITE_CARDINALITY
 
 
 def python_source(given: Any) -> Source:
@@ -62,6 +63,11 @@ class BatchSource:
     ----------
     parts
         Split, or ``None`` for unsplit → a ``tf.data.Dataset`` or ``PyDataset``.
+
+    Raises
+    ------
+    InputError
+        If one of them does not end.
     """
 
     identity: Mapping[str, Any] | None = None
@@ -69,6 +75,8 @@ class BatchSource:
     def __init__(self, parts: Mapping[str | None, Any]) -> None:
         self._parts_given = parts
         self.name = type(next(iter(parts.values()))).__name__.strip("_")
+        if any(map(_is_endless, parts.values())):
+            raise InputError(f"{self.name} never ends; remove .repeat(), or add .take(count)")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -129,7 +137,7 @@ class BatchSource:
                 if not isinstance(element, tuple | list) or len(element) not in (2, 3):
                     raise InputError(f"{self.name} must yield (images, labels)")
                 images, labels = np.asarray(element[0]), np.asarray(element[1])
-                if labels.ndim == 0 or (labels.ndim == 1 and images.ndim == 3 and labels.size == 1):
+                if labels.ndim == 0:
                     images, labels = images[None], labels.reshape(1)
                 codes = integer_labels(labels, "labels")
                 check_shape(images, "images")
@@ -179,10 +187,17 @@ def _is_batches(given: Any) -> bool:
     )
 
 
+def _is_endless(part: Any) -> bool:
+    """Tell whether a dataset says that it never ends."""
+    if hasattr(part, "as_numpy_iterator"):
+        return int(part.cardinality()) == _ENDLESS
+    return part.num_batches is None
+
+
 def _elements(part: Any) -> Iterator[Any]:
     """Iterate once over a dataset."""
     if hasattr(part, "as_numpy_iterator"):
         yield from part.as_numpy_iterator()
         return
-    for number in range(len(part)):
+    for number in range(part.num_batches):
         yield part[number]

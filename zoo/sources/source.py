@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoo.images import CorruptImageError
 
 SPLITS = ("train", "validation", "test")
 """The splits of a dataset, in the order of their indices in ``origins.npy``."""
@@ -36,7 +38,8 @@ class Item:
     Attributes
     ----------
     image
-        An encoded file, or uint8 pixels of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4).
+        An encoded file, or uint8 pixels of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or
+        why neither can be had.
     label
         Index into the source's classes.
     split
@@ -45,7 +48,7 @@ class Item:
         What a person would call the image: its path, or its position.
     """
 
-    image: bytes | NDArray[np.uint8]
+    image: bytes | NDArray[np.uint8] | CorruptImageError
     label: int
     split: str | None
     name: str
@@ -83,6 +86,14 @@ class Source(Protocol):
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """Yield the (height, width) of every image that can be read, decoding none."""
+
+
+def file_or_error(read: Callable[[], bytes]) -> bytes | CorruptImageError:
+    """Return a file's content, or why it cannot be read."""
+    try:
+        return read()
+    except CorruptImageError as error:
+        return error
 
 
 def listed(names: Iterable[str], limit: int = 5) -> str:

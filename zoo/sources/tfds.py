@@ -13,16 +13,19 @@ import re
 import struct
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from zoo.errors import InputError, UnknownNameError
 from zoo.images import CorruptImageError, header_size
-from zoo.sources.source import Item, listed, split_named
+from zoo.sources.source import Item, listed
 
 RECORD = struct.Struct("<qqq")
 """What precedes an image in the child's answer: split's position, label, bytes."""
+
+Reader = subprocess.Popen[bytes]
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.+-]+))?(:(?P<version>\d+\.\d+\.\d+))?$")
 
@@ -51,8 +54,11 @@ class TfdsSource:
         self.name = f"tfds-{name}"
         folder = prepared_folder(match["name"], match["config"], match["version"])
         if folder is None:
-            folder = Path(_ask("download", name)["folder"])
+            child = _child("download", name)
+            folder = Path(_answer(child, name)["folder"])
+            _end(child)
         self._folder = folder
+        self._ready: list[Reader] = []
         status = (folder / "dataset_info.json").stat()
         self.identity: Mapping[str, Any] = {
             "kind": "tfds",
@@ -69,20 +75,34 @@ class TfdsSource:
     @property
     def count(self) -> int:
         """Number of images in the splits that are used, unlabelled ones included."""
-        return sum(self._facts["counts"][split] for split in self._splits)
+        return sum(self._facts["counts"][split] for split in self._facts["splits"])
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which splits were left out."""
-        unused = [name for name in self._facts["counts"] if name not in self._splits]
+        unused = [name for name in self._facts["counts"] if name not in self._facts["splits"]]
         return (f"splits not used: {listed(unused)}",) if unused else ()
 
     def items(self) -> Iterator[Item]:
         """Yield every image that has a label; TFDS marks those without by -1."""
-        names = list(self._splits)
-        for split, position, label, image in _records(self._folder, self._facts, names):
-            if label >= 0:
-                yield Item(image, label, self._splits[split], f"{split} {position}")
+        counts, splits = self._facts["counts"], self._facts["splits"]
+        names, seen = list(splits), dict.fromkeys(splits, 0)
+        child = self._ready.pop() if self._ready else self._reader()[0]
+        assert child.stdout is not None
+        try:
+            for number, label, image in records(child.stdout):
+                split = names[number]
+                if label >= 0:
+                    yield Item(image, label, splits[split], f"{split} {seen[split]}")
+                seen[split] += 1
+        finally:
+            _end(child)
+        short = [split for split in names if seen[split] != counts[split]]
+        if short:
+            raise InputError(
+                f"'{self._folder}' is damaged: {seen[short[0]]:,} of {counts[short[0]]:,} images "
+                f"of split {short[0]} could be read; prepare the data set again"
+            )
 
     def sizes(self) -> Iterator[tuple[int, int]]:
         """Yield the (height, width) that the features state, else of every image."""
@@ -98,25 +118,16 @@ class TfdsSource:
 
     @functools.cached_property
     def _facts(self) -> dict[str, Any]:
-        return _ask("describe", str(self._folder))
+        """What the reader says first; it goes on with the images, for :meth:`items`."""
+        child, facts = self._reader()
+        self._ready.append(child)
+        return facts
 
-    @functools.cached_property
-    def _splits(self) -> dict[str, str | None]:
-        """The data set's split → ours."""
-        names = list(self._facts["counts"])
-        known: dict[str, str | None] = {}
-        for name in names:
-            split = split_named(name)
-            if split is not None and split not in known.values():
-                known[name] = split
-        if "train" in known.values():
-            return known
-        if len(names) == 1:
-            return {names[0]: None}
-        raise InputError(
-            f"{self.name} has the splits {', '.join(names)} but none called train; "
-            "give a data set that has one"
-        )
+    def _reader(self) -> tuple[Reader, dict[str, Any]]:
+        """Start a reader, which ends with this source at the latest."""
+        child = _child("read", str(self._folder))
+        weakref.finalize(self, _end, child)
+        return child, _answer(child, str(self._folder))
 
 
 def prepared_folder(name: str, config: str | None, version: str | None) -> Path | None:
@@ -174,7 +185,17 @@ def _latest(folder: Path, version: str | None) -> Path | None:
     return max(complete)[1] if complete else None
 
 
-def _child(*arguments: str) -> subprocess.Popen[bytes]:
+def records(answer: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (split's position, label, encoded image) as long as the reader's answer is whole."""
+    while len(header := answer.read(RECORD.size)) == RECORD.size:
+        number, label, size = RECORD.unpack(header)
+        image = answer.read(size)
+        if len(image) < size:
+            return
+        yield number, label, image
+
+
+def _child(*arguments: str) -> Reader:
     """Start the reader."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -188,40 +209,23 @@ def _child(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _ask(*arguments: str) -> dict[str, Any]:
-    """Return the reader's one-line answer, or raise what it says."""
-    with _child(*arguments) as child:
-        assert child.stdout is not None
-        line = child.stdout.readline()
-    answer: dict[str, Any] = json.loads(line) if line else {}
+def _answer(child: Reader, subject: str) -> dict[str, Any]:
+    """Return the reader's first line, or raise what it says."""
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+    if answer and not answer.keys() & {"unknown", "error"}:
+        return answer
+    child.communicate()  # it ends by itself
     if "unknown" in answer:
         raise UnknownNameError("tfds dataset", answer["unknown"], answer["known"])
-    if "error" in answer or not answer:
-        why = answer.get("error", f"its reader ended with code {child.returncode}")
-        raise InputError(f"dataset 'tfds:{arguments[1]}': {why}")
-    return answer
+    why = answer.get("error", f"its reader ended with code {child.returncode}")
+    raise InputError(f"dataset 'tfds:{subject}': {why}")
 
 
-def _records(
-    folder: Path, facts: Mapping[str, Any], splits: list[str]
-) -> Iterator[tuple[str, int, int, bytes]]:
-    """Yield (split, position, label, encoded image)."""
-    with _child("read", str(folder), facts["image"], facts["label"], *splits) as child:
-        assert child.stdout is not None
-        seen = dict.fromkeys(splits, 0)
-        try:
-            while header := child.stdout.read(RECORD.size):
-                number, label, size = RECORD.unpack(header)
-                split = splits[number]
-                yield split, seen[split], label, child.stdout.read(size)
-                seen[split] += 1
-        finally:
-            child.stdout.close()  # a reader that is no longer wanted ends by a broken pipe
-            if child.poll() is None:
-                child.terminate()
-    short = [split for split in splits if seen[split] != facts["counts"][split]]
-    if short:
-        raise InputError(
-            f"'{folder}' is damaged: {seen[short[0]]:,} of {facts['counts'][short[0]]:,} images "
-            f"of split {short[0]} could be read; prepare the data set again"
-        )
+def _end(child: Reader) -> None:
+    """End a reader, whether or not it has come to its end."""
+    assert child.stdout is not None
+    child.stdout.close()
+    child.terminate()
+    child.wait()

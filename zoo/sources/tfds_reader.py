@@ -1,9 +1,9 @@
 """The child process of :mod:`zoo.sources.tfds`: the only code that loads tensorflow-datasets.
 
-``download NAME`` answers ``{"folder": …}``, ``describe FOLDER`` the facts about a prepared data
-set, ``read FOLDER IMAGE LABEL SPLIT…`` its images: a header (see ``RECORD``) and the encoded file
-each. What cannot be done is answered by ``{"error": …}``. Nothing else is written to the standard
-output, whatever libraries print.
+``download NAME`` answers ``{"folder": …}``; ``read FOLDER`` the facts about a prepared data set,
+in a line, then its images: a header (see ``RECORD``) and the encoded file each. What cannot be done
+is answered by ``{"error": …}``. Nothing else is written to the standard output, whatever libraries
+print.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from zoo.sources.source import split_named
 from zoo.sources.tfds import RECORD
 
 _CONNECT_SECONDS = 5
@@ -28,12 +29,15 @@ def main(arguments: Sequence[str]) -> None:
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with answer:
-        command, subject, *rest = arguments
-        if command == "read":
-            read(answer, subject, *rest)
-        else:
+        command, subject = arguments
+        try:
             reply = download(subject) if command == "download" else describe(subject)
-            answer.write(json.dumps(reply).encode() + b"\n")
+        except ImportError as error:
+            reply = {"error": f"its reader cannot be loaded ({_first_line(error)}); install it"}
+        answer.write(json.dumps(reply).encode() + b"\n")
+        answer.flush()
+        if command == "read" and "error" not in reply:
+            read(answer, subject, reply["image"], reply["label"], list(reply["splits"]))
 
 
 def download(name: str) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def download(name: str) -> dict[str, Any]:
 
 
 def describe(folder: str) -> dict[str, Any]:
-    """Return features' names, classes, counts and the images' shape if it is fixed."""
+    """Return features' names, classes, splits, counts and the images' shape if it is fixed."""
     import tensorflow_datasets as tfds
 
     info = tfds.builder_from_directory(folder).info
@@ -77,16 +81,39 @@ def describe(folder: str) -> dict[str, Any]:
                 "give another one"
             }
         found[what] = what if what in names else names[0]
-    height, width = info.features[found["image"]].shape[:2]
+    image = info.features[found["image"]]
+    if image.np_dtype.kind == "f":
+        return {"error": "its images hold floating-point numbers; give one of 8-bit images"}
+    counts = {name: split.num_examples for name, split in info.splits.items()}
+    splits = used_splits(list(counts))
+    if not splits:
+        have = ", ".join(counts)
+        return {"error": f"it has the splits {have} but none called train; give one that has"}
+    import tensorflow as _tensorflow  # noqa: F401  # needed for reading: say so if it is not there
+
+    height, width = image.shape[:2]
     return {
         **found,
         "classes": info.features[found["label"]].names,
-        "counts": {name: split.num_examples for name, split in info.splits.items()},
+        "counts": counts,
+        "splits": splits,
         "shape": None if height is None or width is None else [height, width],
     }
 
 
-def read(answer: IO[bytes], folder: str, image: str, label: str, *splits: str) -> None:
+def used_splits(names: Sequence[str]) -> dict[str, str | None]:
+    """Return a data set's splits → ours; none if it cannot be told which is for training."""
+    known: dict[str, str | None] = {}
+    for name in names:
+        split = split_named(name)
+        if split is not None and split not in known.values():
+            known[name] = split
+    if "train" in known.values():
+        return known
+    return {names[0]: None} if len(names) == 1 else {}
+
+
+def read(answer: IO[bytes], folder: str, image: str, label: str, splits: Sequence[str]) -> None:
     """Write every image as it is stored, in the order of the files; nothing is kept."""
     import tensorflow_datasets as tfds
 
