@@ -164,29 +164,29 @@ class Ranking:
         from rich.table import Table
         from rich.text import Text
 
-        shown = [_cells(row) for row in self.rows]
-        used = [
-            place
-            for place, (heading, _) in enumerate(_HEADINGS)
-            if heading not in _OPTIONAL or any(cells[place] for cells in shown)
-        ]
         table = Table(
             title=f"{self.dataset}, ranked by {self.method}",
             title_justify="left",
             box=None,
             pad_edge=False,
         )
-        for place in used:
-            heading, justify = _HEADINGS[place]
-            table.add_column(heading, justify=justify, no_wrap=heading in ("model", "predicted"))
-        for row, cells in zip(self.rows, shown, strict=True):
-            style = "bold" if row.rank == 1 else ""
-            table.add_row(*(cells[place] for place in used), style=style)
+        for heading, justify in _HEADINGS:
+            table.add_column(heading, justify=justify, no_wrap=True, overflow="fold")
+        for row in self.rows:
+            table.add_row(*_cells(row), style="bold" if row.rank == 1 else "")
         failed = [
             Text(f"failed: {model}: {reason}", style="red") for model, reason in self.failed.items()
         ]
-        lines = [Text(note, style="dim") for note in self.notes]
+        lines = [Text(note, style="dim") for note in (*self._row_notes(), *self.notes)]
         return Group(table, *failed, *lines, Text(self.advice, style="bold"))
+
+    def _row_notes(self) -> list[str]:
+        """Return what happened to candidates, each note once, with those it happened to."""
+        models: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.notes:
+                models.setdefault(row.notes, []).append(row.model)
+        return [f"{note}: {', '.join(names)}" for note, names in models.items()]
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -203,22 +203,21 @@ class Ranking:
             f'<td colspan="{span}">failed: {escape(reason)}</td></tr>'
             for model, reason in self.failed.items()
         )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in (*self.notes, self.advice))
+        said = (*self._row_notes(), *self.notes, self.advice)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in said)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
 _HEADINGS: tuple[tuple[str, Any], ...] = (
-    ("rank", "right"),
+    ("#", "right"),
     ("model", "left"),
     ("predicted", "right"),
-    ("last seen", "right"),
+    ("last", "right"),
     ("β", "right"),
-    ("parameters", "right"),
+    ("params", "right"),
     ("seconds", "right"),
     ("weights", "left"),
-    ("notes", "left"),
 )
-_OPTIONAL = ("notes",)  # shown where there is something to say
 
 
 def ranked(
@@ -291,7 +290,6 @@ def _cells(row: Row) -> list[str]:
         f"{row.parameters / 1e6:.2f} M",
         f"{row.seconds:.0f}",
         f"{row.weights} (!)" if row.weights == "random" else row.weights.split()[0],
-        row.notes,
     ]
 
 
