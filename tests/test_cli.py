@@ -144,11 +144,14 @@ def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(
         "--train-size", 128, "--validation-size", 60, "--test-size", 60, "--epochs", 200,
         "--horizon", 200, "--format", "csv", "--yes",
     )  # fmt: skip
+    # A shell that started us in the background has SIGINT ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         [sys.executable, "-m", "ncselect", *map(str, rank)],
         env={**os.environ, "NCSELECT_CACHE": str(tmp_path / "cache"), "COLUMNS": "200"},
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     with running:
         while "epoch 2/200" not in running.stderr.readline():
             assert running.poll() is None
