@@ -284,7 +284,7 @@ def runs(
                 "seed": record.spec.seed,
                 "epochs": record.epochs,
                 "status": record.status,
-                "last seen": (
+                "last": (
                     record.observations[-1].signals["validation-accuracy"]
                     if record.observations
                     else None
@@ -300,7 +300,12 @@ def runs(
 @app.command()
 def compare(
     store: StoreOption = Path("runs"),
-    epochs: Annotated[str, typer.Option(help="Observation lengths, separated by commas.")] = "5,10",
+    epochs: Annotated[
+        str | None,
+        typer.Option(
+            help="Observation lengths, separated by commas. Default: 5 and 10, or the horizon."
+        ),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(help="NAME or NAME:OPTION=VALUE,…; may be given again. Default: all."),
@@ -331,17 +336,19 @@ def compare(
     from ncselect.methods import METHODS, PLAIN, parsed_method
     from ncselect.store import RunStore
 
-    lengths = _integers("epochs", epochs)
+    lengths = None if epochs is None else _integers("epochs", epochs)
     references = reference or [PLAIN]
     chosen = dict(_pair(text) for text in where or [])
     chosen |= {} if dataset is None else {"dataset": dataset}
     chosen |= {} if seed is None else {"seed": str(seed)}
+    records = comparable(RunStore(store, create=False).records(), chosen)
+    last = horizon or max((epoch for record in records for epoch in record.truth), default=1)
     comparison = compared(
-        comparable(RunStore(store, create=False).records(), chosen),
+        records,
         methods={
             name: parsed_method(name) for name in dict.fromkeys([*(method or METHODS), *references])
         },
-        epochs=lengths,
+        epochs=lengths or [one for one in (5, 10) if one < last] or [last],
         horizon=horizon,
         references=references,
         resamples=resamples,

@@ -99,6 +99,8 @@ def complete(
         for index, run, reason in pool.finish(waiting, watch):
             record = run.record()
             records[index] = record if reason is None else _failed(record, reason)
+            if reason is not None and record.status == "partial":
+                run.note_failure(reason)
     for index, job in enumerate(jobs):
         if records[index].status == "failed":
             watch(job.spec.model, {"event": "failed", "error": records[index].error})

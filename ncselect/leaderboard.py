@@ -11,6 +11,7 @@ from ncselect.scoreboard import Comparison, Row
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+FEW = 5  # models below which no interval over models means anything
 MEASURES = ("rho", "tau", "regret_points", "hit")
 
 
@@ -42,12 +43,14 @@ def leaderboard(comparison: Comparison) -> RenderableType:
             table.add_row(
                 row.method,
                 _cell(found.rho),
-                f"{found.tau.value:.2f}",
-                f"{found.regret_points.value:.1f}",
-                f"{found.hit.value:.2f}",
+                _number(found.tau.value, 2),
+                _number(found.regret_points.value, 1),
+                _number(found.hit.value, 2),
                 _cell(paired.agreement.rho) if paired else "–",
             )
         parts.append(table)
+        if max(row.n for row in rows) < FEW:
+            parts.append(Text(f"Fewer than {FEW} models: these figures say next to nothing."))
         parts += [
             Text(f"refused: {row.method}: {row.reason}", style="red")
             for row in rows
@@ -60,9 +63,9 @@ def leaderboard(comparison: Comparison) -> RenderableType:
         parts.append(Text(""))
     parts.append(
         Text(
-            f"[{100 * comparison.level:.0f}% intervals] over {comparison.resamples} resamples of "
-            f"the models, seed {comparison.seed}; differences are paired. τ is "
-            "Kendall's, weighted; regret is in points of accuracy. "
+            f"In brackets: {100 * comparison.level:.0f}% intervals over {comparison.resamples} "
+            f"resamples of the models, seed {comparison.seed}; differences are paired. "
+            "τ is Kendall's, weighted; regret is in points of accuracy. "
             "All intervals: --format csv or json.",
             style="dim",
         )
@@ -109,6 +112,10 @@ def _place(row: Row) -> tuple[bool, float]:
     if row.agreement is None or math.isnan(row.agreement.rho.value):
         return (True, 0.0)
     return (False, -row.agreement.rho.value)
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _cell(interval: Interval) -> str:

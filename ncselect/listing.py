@@ -13,6 +13,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+_SHORT = {  # headings of the table, where the column's name is too long for it
+    "parameters": "params",
+    "megabytes": "MB",
+    "smallest": "least",
+    "preprocessing": "pixels",
+}
+
 
 class Format(enum.StrEnum):
     """How to print."""
@@ -43,13 +50,24 @@ def show(rows: Sequence[Mapping[str, Any]], output: Format, caption: str = "") -
             writer.writerows(rows)
         case Format.table:
             table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
-            for name, value in (rows[0] if rows else {"nothing here": ""}).items():
-                right = isinstance(value, int | float) and name != "dataset"
+            said = [name for name in (rows[0] if rows else {}) if _is_said(name, rows)]
+            for name in said or ["nothing here"]:
+                right = said and any(isinstance(row[name], int | float) for row in rows)
                 justify: Literal["right", "left"] = "right" if right else "left"
-                table.add_column(name, justify=justify, no_wrap=not table.columns, overflow="fold")
+                table.add_column(
+                    _SHORT.get(name, name),
+                    justify=justify,
+                    no_wrap=name in ("key", "model", "method"),
+                    overflow="fold",
+                )
             for row in rows:
-                table.add_row(*(_cell(name, value) for name, value in row.items()))
+                table.add_row(*(_cell(name, row[name]) for name in said))
             Console().print(table)
+
+
+def _is_said(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether any row has something in this column."""
+    return any(row[name] is not None for row in rows)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -58,5 +76,7 @@ def _cell(name: str, value: Any) -> str:
     if name in ("top1", "top5"):
         return f"{100 * value:.1f}%"
     if name == "parameters":
-        return f"{value:,}"
+        return f"{value / 1e6:.1f} M"
+    if name == "key":
+        return str(value)[:8]
     return f"{value:.3f}" if isinstance(value, float) and name != "megabytes" else str(value)

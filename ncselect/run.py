@@ -21,7 +21,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,12 @@ class Run:
         """
         with self._locked():
             shutil.rmtree(self.folder)
+
+    def note_failure(self, reason: str) -> None:
+        """Keep why the run did not go on, until it does; nothing if another process writes it."""
+        with suppress(RunBusyError), self._locked():
+            text = json.dumps({"status": "partial", "error": reason})
+            replace_text(self.folder / "outcome.json", text)
 
     @contextmanager
     def writer(self) -> Iterator[RunWriter]:

@@ -141,7 +141,7 @@ def selection(
             f"epochs: {epochs} is beyond the horizon {horizon}; "
             "raise --horizon or observe fewer epochs"
         )
-    settings = settings or Settings()
+    settings = Settings() if settings is None else settings
     _check_settings(settings)
     chosen_method = parsed_method(method_name)
     if epochs < chosen_method.least_epochs:
@@ -296,14 +296,21 @@ def select(
 
 
 def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ...]:
-    """Say so where the simplest method would take another candidate."""
-    plain = ranked(
-        parsed_method(PLAIN).estimate(records), records, dataset=ranking.dataset, beta=SHOWN_BETA
-    )
-    if not ranking.rows or not plain.rows or plain.best == ranking.best:
+    """Say where the plainest method picks another, and where less is predicted than was seen."""
+    if not ranking.rows:
         return ()
-    seen = plain.rows[0].accuracy
-    return (f"{PLAIN} would take {plain.best} (validation accuracy {seen:.3f}) instead.",)
+    notes = []
+    plain = {one.model: one.mean for one in parsed_method(PLAIN).estimate(records).estimates}
+    pick = max(plain, key=lambda model: plain[model], default=ranking.best)
+    if plain.get(ranking.best, 0.0) < plain.get(pick, 0.0):
+        notes.append(f"{PLAIN} would take {pick} (validation accuracy {plain[pick]:.3f}) instead.")
+    below = [row.model for row in ranking if row.accuracy + row.sd < row.last]
+    if below:
+        notes.append(
+            f"{ranking.method} predicts less than was already seen for {', '.join(below)}: it "
+            "extrapolates, and its ± does not know how far."
+        )
+    return tuple(notes)
 
 
 def _check_different(jobs: list[Job]) -> None:
@@ -329,6 +336,11 @@ def _check_whole(**counts: Any) -> None:
 
 
 def _check_settings(settings: Settings) -> None:
+    if not isinstance(settings, Settings):
+        raise InputError(
+            f"settings: {settings!r} came; give ncselect.Settings, such as "
+            "ncselect.Settings(batch_size=32)"
+        )
     for name, known in OPTIONS.items():
         got = getattr(settings, name)
         if got not in known:

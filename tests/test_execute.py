@@ -126,7 +126,10 @@ def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits
     lost = Candidate(
         name="lost", kind="application", source="AlexNet", arguments={}, weights="imagenet"
     )
-    record = complete([job(digits, lost, name="lost")], RunStore(tmp_path))[0]
+    wanted = job(digits, lost, name="lost")
+    record = complete([wanted], RunStore(tmp_path))[0]
     assert record.status == "failed"
     assert "AlexNet" in record.error
     assert "path" in record.error
+    kept = RunStore(tmp_path).find(wanted.spec).record()
+    assert (kept.status, kept.error) == ("partial", record.error)
