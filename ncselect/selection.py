@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ncselect.arguments import check_settings, check_whole, is_whole
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
 from ncselect.methods import PLAIN, Method, parsed_method
@@ -25,16 +26,6 @@ from zoo.models import candidates
 HORIZON = 50  # the paper's T
 SHOWN_BETA = f"beta/{DEFAULT_DEFINITION}"  # the β of the table and of the progress lines
 EPOCHS = 5  # the paper's shorter observation length
-OPTIONS = {
-    "optimizer": ("adam", "sgd", "rmsprop"),
-    "augmentation": ("none", "flip", "flip-crop"),
-    "batch_norm_momentum": ("steps", "keras"),
-    "probe_order": ("bn-dense", "dense-bn"),
-    "probe_statistics": ("batch", "inference"),
-    "probe_head": ("frozen", "trained"),
-    "probe_activation": ("relu", "linear"),
-    "probe_initializer": ("he_normal", "he_normal_untruncated"),
-}
 
 
 @dataclass(frozen=True)
@@ -131,10 +122,10 @@ def selection(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    _check_whole(epochs=epochs, horizon=horizon, workers=workers)
+    check_whole(epochs=epochs, horizon=horizon, workers=workers)
     if threads is not None:
-        _check_whole(threads=threads)
-    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        check_whole(threads=threads)
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
     if epochs > horizon:
         raise InputError(
@@ -142,7 +133,7 @@ def selection(
             "raise --horizon or observe fewer epochs"
         )
     settings = Settings() if settings is None else settings
-    _check_settings(settings)
+    check_settings(settings)
     chosen_method = parsed_method(method_name)
     if epochs < chosen_method.least_epochs:
         raise InputError(
@@ -323,35 +314,3 @@ def _check_different(jobs: list[Job]) -> None:
                 f"models: '{other}' and '{job.spec.model}' are the same network with the same "
                 "weights; name it once"
             )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_whole(**counts: Any) -> None:
-    for name, count in counts.items():
-        if not _is_whole(count) or count < 1:
-            raise InputError(f"{name}: {count!r} came; give a whole number of at least 1")
-
-
-def _check_settings(settings: Settings) -> None:
-    if not isinstance(settings, Settings):
-        raise InputError(
-            f"settings: {settings!r} came; give ncselect.Settings, such as "
-            "ncselect.Settings(batch_size=32)"
-        )
-    for name, known in OPTIONS.items():
-        got = getattr(settings, name)
-        if got not in known:
-            raise InputError(f"{name}: '{got}' is none of {', '.join(known)}")
-    _check_whole(batch_size=settings.batch_size, probe_size=settings.probe_size)
-    if not settings.probe_units:
-        raise InputError("probe_units: no width came; give one per hidden layer, such as 256, 128")
-    for width in settings.probe_units:
-        _check_whole(probe_units=width)
-    rate = settings.learning_rate
-    if not isinstance(rate, int | float) or not rate > 0:
-        raise InputError(f"learning_rate: {rate!r} came; give a positive number")
-    if not 0 <= settings.probe_dropout < 1:
-        raise InputError(f"probe_dropout: {settings.probe_dropout} is not in [0, 1)")

@@ -1,0 +1,54 @@
+"""What a user may pass, checked before anything is read or trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ncselect.types import Settings
+from zoo.errors import InputError
+
+OPTIONS = {
+    "optimizer": ("adam", "sgd", "rmsprop"),
+    "augmentation": ("none", "flip", "flip-crop"),
+    "batch_norm_momentum": ("steps", "keras"),
+    "probe_order": ("bn-dense", "dense-bn"),
+    "probe_statistics": ("batch", "inference"),
+    "probe_head": ("frozen", "trained"),
+    "probe_activation": ("relu", "linear"),
+    "probe_initializer": ("he_normal", "he_normal_untruncated"),
+}
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_whole(**counts: Any) -> None:
+    """Raise for the first argument that is no whole number of at least 1."""
+    for name, count in counts.items():
+        if not is_whole(count) or count < 1:
+            raise InputError(f"{name}: {count!r} came; give a whole number of at least 1")
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise for the first setting that cannot be used; the text names it and what it may be."""
+    if not isinstance(settings, Settings):
+        raise InputError(
+            f"settings: {settings!r} came; give ncselect.Settings, such as "
+            "ncselect.Settings(batch_size=32)"
+        )
+    for name, known in OPTIONS.items():
+        got = getattr(settings, name)
+        if got not in known:
+            raise InputError(f"{name}: '{got}' is none of {', '.join(known)}")
+    check_whole(batch_size=settings.batch_size, probe_size=settings.probe_size)
+    if not settings.probe_units:
+        raise InputError("probe_units: no width came; give one per hidden layer, such as 256, 128")
+    for width in settings.probe_units:
+        check_whole(probe_units=width)
+    rate = settings.learning_rate
+    if not isinstance(rate, int | float) or not rate > 0:
+        raise InputError(f"learning_rate: {rate!r} came; give a positive number")
+    if not 0 <= settings.probe_dropout < 1:
+        raise InputError(f"probe_dropout: {settings.probe_dropout} is not in [0, 1)")
