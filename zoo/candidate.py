@@ -54,11 +54,6 @@ class Candidate:
         """The facts about the network, or None for files and presets."""
         return MODELS[self.source] if self.kind == "application" else None
 
-    @property
-    def parameters(self) -> int | None:
-        """Weights of the headless base, or None where only building it would tell."""
-        return None if self.card is None or self.arguments else self.card.parameters
-
     def to_json(self) -> dict[str, Any]:
         """Return the candidate as JSON values."""
         return {
