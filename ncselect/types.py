@@ -159,6 +159,11 @@ class RunRecord:
         What happened to the candidate: ``parameters``, ``resized_to``, ``weights``, ….
     truth
         Epoch → test accuracy. For scoring only: :meth:`observed` removes it.
+    scores
+        Name → what is known of the candidate on this dataset without training it, see
+        ``ncselect.scores``.
+    unscored
+        Name of a score → why this candidate cannot have it, and the remedy.
     """
 
     spec: RunSpec
@@ -167,6 +172,8 @@ class RunRecord:
     error: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     truth: Mapping[int, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -206,28 +213,90 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A training that has ended: what methods may learn from.
+
+    Attributes
+    ----------
+    dataset
+        What it was trained on.
+    model
+        The network; several curves may be of one network, with other settings or seeds.
+    accuracy
+        Validation accuracy after epochs 1 … T, shape (T,), in [0, 1].
+    facts
+        Numbers known before training, such as ``parameters`` or ``lr``.
+    """
+
+    dataset: str
+    model: str
+    accuracy: NDArray[np.float64] = field(repr=False)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The final accuracy of a network on a dataset, known from elsewhere.
+
+    Attributes
+    ----------
+    model, dataset
+        Their names.
+    accuracy
+        In [0, 1].
+    """
+
+    model: str
+    dataset: str
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """What a method may be told besides the runs it judges.
+
+    Attributes
+    ----------
+    horizon
+        The epoch whose accuracy is to be predicted.
+    history
+        Finished trainings of other networks or on other datasets.
+    experience
+        Final accuracies on other datasets, besides the built-in table.
+    """
+
+    horizon: int = 50
+    history: tuple[Curve, ...] = ()
+    experience: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """A candidate's predicted final accuracy.
+    """What a method says of a candidate.
 
     Attributes
     ----------
     model
         The candidate's name.
     mean, sd
-        Prediction and its standard deviation, in [0, 1]; ``sd`` is nan where a method has none.
+        Predicted final accuracy and its standard deviation, in [0, 1]; ``mean`` is nan where a
+        method orders candidates without predicting accuracies, ``sd`` where it has none.
     diagnostics
         Name → number a reader may want before trusting the mean.
+    score
+        What candidates are ordered by, the higher the better: the mean where none is given.
+        Methods give their mean before it was clipped to [0, 1], or a score in their own units.
     """
 
     model: str
     mean: float
     sd: float = float("nan")
     diagnostics: Mapping[str, float] = field(default_factory=dict)
+    score: float = float("nan")
 
-    @property
-    def score(self) -> float:
-        """What candidates are ordered by: the mean before it was clipped to [0, 1]."""
-        return self.diagnostics.get("unclipped_mean", self.mean)
+    def __post_init__(self) -> None:
+        if np.isnan(self.score):
+            object.__setattr__(self, "score", self.mean)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ ANSWER = Estimates(
     "capacitance",
     (
         Estimate("slow", 0.70, 0.01),
-        Estimate("quick", 1.0, 0.02, {"unclipped_mean": 1.2}),
-        Estimate("best<b>", 1.0, 0.02, {"unclipped_mean": 1.3}),
+        Estimate("quick", 1.0, 0.02, score=1.2),
+        Estimate("best<b>", 1.0, 0.02, score=1.3),
     ),
     {"broken": "diverged at epoch 2"},
     ("t0 fixed",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ncselect.methods.permuted_beta import PermutedBeta
 from ncselect.methods.random_input import RandomInput
 from ncselect.methods.ridge_controls import InverseEpoch, Residual, TrainingError, TrainingLoss
 from ncselect.methods.window_mean import WindowMean
-from ncselect.types import Estimates, RunRecord
+from ncselect.types import Background, Estimates, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
 __all__ = ["METHODS", "PLAIN", "Method", "MethodCard", "method", "parsed_method"]
@@ -37,8 +38,16 @@ class Method(Protocol):
         """Observed epochs without which it has nothing to say."""
 
     @property
+    def pooled(self) -> bool:
+        """Whether a candidate's estimate depends on the other candidates of the pool."""
+
+    @property
     def signals(self) -> frozenset[str]:
         """Names of the signals the runs must have recorded."""
+
+    @property
+    def scores(self) -> frozenset[str]:
+        """Names of the scores that need no training which it uses where there are any."""
 
     def estimate(self, records: Sequence[RunRecord]) -> Estimates:
         """Estimate the final accuracy of every candidate of a pool, or refuse it with a reason.
@@ -73,7 +82,16 @@ class MethodCard:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Names of the options that ``make`` takes."""
+        """Names of the options that ``make`` takes of a person."""
+        return tuple(name for name in self._parameters if name not in BACKGROUND)
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """Names of the parts of a ``Background`` that ``make`` takes."""
+        return tuple(name for name in self._parameters if name in BACKGROUND)
+
+    @property
+    def _parameters(self) -> tuple[str, ...]:
         return tuple(inspect.signature(self.make).parameters)
 
 
@@ -100,13 +118,19 @@ PLAIN = "best-value"
 """The plainest method that is any good: what the others are held against."""
 
 
-def method(name: str, **options: Any) -> Method:
+BACKGROUND = tuple(field.name for field in dataclasses.fields(Background))
+NOTHING_KNOWN = Background()
+
+
+def method(name: str, background: Background = NOTHING_KNOWN, **options: Any) -> Method:
     """Make a method by name.
 
     Parameters
     ----------
     name
         A key of ``METHODS``.
+    background
+        What it may know besides the runs; it takes the parts that it has a use for.
     options
         The method's options; see its class.
 
@@ -137,16 +161,19 @@ def method(name: str, **options: Any) -> Method:
             raise InputError(
                 f"method '{name}': {option} is {value!r}; give a value like {default!r}"
             )
-    return card.make(**options)
+    known = {part: getattr(background, part) for part in card.background}
+    return card.make(**known, **options)
 
 
-def parsed_method(text: str) -> Method:
+def parsed_method(text: str, background: Background = NOTHING_KNOWN) -> Method:
     """Make a method from text, as the command line takes it: ``NAME`` or ``NAME:OPTION=VALUE,…``.
 
     Parameters
     ----------
     text
         A key of ``METHODS``, then its options if any; whole numbers are numbers.
+    background
+        What it may know besides the runs.
 
     Raises
     ------
@@ -169,4 +196,4 @@ def parsed_method(text: str) -> Method:
         if not equals or not value:
             raise InputError(f"method '{text}': '{part}' came where OPTION=VALUE was due")
         options[option] = int(value) if value.lstrip("-").isdigit() else value
-    return method(name, **options)
+    return method(name, background, **options)

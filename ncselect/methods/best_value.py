@@ -26,6 +26,8 @@ class BestValue:
     summary: ClassVar[str] = "best validation accuracy of the observed epochs"
     source: ClassVar[str] = "best seen value (BSV): neural capacitance, Table 1"
     least_epochs: ClassVar[int] = 1
+    pooled: ClassVar[bool] = False
+    scores: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def signals(self) -> frozenset[str]:

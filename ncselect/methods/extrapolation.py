@@ -37,6 +37,8 @@ class RidgeExtrapolation(ABC):
     summary: ClassVar[str]
     source: ClassVar[str]
     least_epochs: ClassVar[int] = 2
+    pooled: ClassVar[bool] = False
+    scores: ClassVar[frozenset[str]] = frozenset()
 
     window: int = DEFAULT_WINDOW
     scaling: Scaling = "standardised"
@@ -78,7 +80,7 @@ class RidgeExtrapolation(ABC):
         Returns
         -------
         Estimates
-            Means clipped to [0, 1]. Diagnostics: ``unclipped_mean``; ``slope`` in accuracy per
+            Means clipped to [0, 1], scores not. Diagnostics: ``slope`` in accuracy per
             unit of input and ``slope_over_least_squares``; ``zero_distance``, how far 0 lies
             outside the observed input, in ranges; ``t0``, the window's first epoch, ``window``,
             its length, and ``bic``.
@@ -106,7 +108,6 @@ class RidgeExtrapolation(ABC):
             mean=float(np.clip(line.mean, 0.0, 1.0)),
             sd=line.sd,
             diagnostics={
-                "unclipped_mean": line.mean,
                 "slope": line.slope,
                 "slope_over_least_squares": line.slope_over_least_squares,
                 "zero_distance": line.zero_distance,
@@ -114,4 +115,5 @@ class RidgeExtrapolation(ABC):
                 "window": window.length,
                 "bic": window.bic,
             },
+            score=line.mean,
         )

@@ -26,6 +26,8 @@ class LastValue:
     summary: ClassVar[str] = "validation accuracy after the last observed epoch"
     source: ClassVar[str] = "last seen value (LSV): Klein et al., ICLR 2017"
     least_epochs: ClassVar[int] = 1
+    pooled: ClassVar[bool] = False
+    scores: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def signals(self) -> frozenset[str]:

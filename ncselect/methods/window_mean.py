@@ -29,6 +29,8 @@ class WindowMean:
     summary: ClassVar[str] = "control: mean validation accuracy of the window"
     source: ClassVar[str] = "control for capacitance"
     least_epochs: ClassVar[int] = 1
+    pooled: ClassVar[bool] = False
+    scores: ClassVar[frozenset[str]] = frozenset()
 
     window: int = DEFAULT_WINDOW
 
