@@ -1,4 +1,8 @@
-"""Complete runs: read what is stored, continue or train what is missing, one process per run."""
+"""Complete runs and scores: read what is stored, make what is missing.
+
+One process per candidate: first its scores, from features that are extracted once, then its
+training.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.environment import process_variables
+from ncselect.features import StoredFeatures
 from ncselect.run import Run
+from ncselect.scores import SCORES
 from ncselect.store import RunStore
 from ncselect.types import RunRecord, RunSpec
+from zoo.errors import UnknownNameError
 
 Watch = Callable[[str, Mapping[str, Any]], None]  # model, event
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be brought to a number of epochs.
+    """A candidate to be scored, and its run to be brought to a number of epochs.
 
     Attributes
     ----------
@@ -34,19 +41,23 @@ class Job:
     candidate, dataset
         What the run's process rebuilds: ``Candidate.to_json()``, ``Dataset.to_json()``.
     epochs
-        Epochs to observe.
+        Epochs to observe, or None for no run at all.
     horizon
         The epoch that completes the run; at it the test accuracy is measured.
     keep
         Whether a complete run keeps its checkpoint.
+    scores
+        Names of the scores that are wanted, see ``ncselect.scores``. Those that the candidate's
+        card gives are left to the caller.
     """
 
     spec: RunSpec
     candidate: Mapping[str, Any]
     dataset: Mapping[str, Any]
-    epochs: int
+    epochs: int | None
     horizon: int
     keep: bool = False
+    scores: frozenset[str] = frozenset()
 
 
 def complete(
@@ -56,60 +67,83 @@ def complete(
     workers: int = 1,
     watch: Watch = lambda _model, _event: None,
 ) -> list[RunRecord]:
-    """Bring every job to its epochs and return the records, in the jobs' order.
+    """Bring every job to its scores and epochs and return the records, in the jobs' order.
 
-    A stored run is never trained again: it is returned, or continued from its checkpoint. Each
-    run has a process of its own; one that is killed, runs out of memory or raises becomes a
-    record with status ``failed`` and the reason, and the others go on.
+    What is stored is never made again: a run is returned, or continued from its checkpoint, a
+    score is read. Each candidate that lacks something has a process of its own; one that is
+    killed, runs out of memory or raises becomes a record with status ``failed`` and the reason,
+    and the others go on. A score that a candidate cannot have is no failure: the record's
+    ``unscored`` says why.
 
     Parameters
     ----------
     jobs
-        What to run.
+        What is wanted.
     store
-        Where runs are kept.
+        Where runs and features are kept.
     workers
         Processes at a time.
     watch
-        Called with a model's name and each event of its run.
+        Called with a model's name and each event of its process: ``stored``, or ``features``
+        (images are passed through the candidate), ``scored`` (``values``, ``reasons``),
+        ``started``, ``progress``, ``observation``, and ``failed``.
+
+    Returns
+    -------
+    list of RunRecord
+        A job without epochs has a record without observations, and leaves no run behind.
 
     Raises
     ------
     KeyboardInterrupt
-        After the running processes were stopped; each loses at most an epoch.
+        After the running processes were stopped; each loses at most an epoch, or what it was
+        extracting.
     """
     records: dict[int, RunRecord] = {}
-    waiting: list[tuple[int, Job, Run]] = []
+    waiting: list[_Waiting] = []
     for index, job in enumerate(jobs):
-        run = store.run(job.spec)
-        record = run.record()
-        if not is_wanting(job, record):
-            records[index] = record
-            watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
-        elif not run.can_continue:
+        run = None if job.epochs is None else store.run(job.spec)
+        record = RunRecord(job.spec) if run is None else run.record()
+        scores = wanted_scores(job, store)
+        trains = is_wanting(job, record)
+        if run is not None and trains and not run.can_continue:
             records[index] = _failed(
                 record,
                 f"stored to epoch {record.epochs} without a checkpoint, {job.epochs} wanted; "
                 f"train it anew after 'ncselect runs --store {store.folder} --delete "
                 f"{run.spec.key}', and next time keep the checkpoint with --keep",
             )
+        elif trains or scores:
+            features = store.features_of(job.spec) if scores else None
+            waiting.append(_Waiting(index, job, run if trains else None, features, scores))
         else:
-            waiting.append((index, job, run))
+            records[index] = record
+            watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
     with _Pool(workers) as pool:
-        for index, run, reason in pool.finish(waiting, watch):
-            record = run.record()
-            records[index] = record if reason is None else _failed(record, reason)
-            if reason is not None and record.status == "partial":
-                run.note_failure(reason)
+        for one, reason in pool.finish(waiting, watch):
+            stored = None if one.job.epochs is None else store.run(one.job.spec)
+            record = RunRecord(one.job.spec) if stored is None else stored.record()
+            records[one.index] = record if reason is None else _failed(record, reason)
+            if reason is not None and one.run is not None and record.status == "partial":
+                one.run.note_failure(reason)
     for index, job in enumerate(jobs):
         if records[index].status == "failed":
             watch(job.spec.model, {"event": "failed", "error": records[index].error})
-    return [_named(records[index], job.spec.model) for index, job in enumerate(jobs)]
+    return [_named(store.scored(records[index]), job.spec.model) for index, job in enumerate(jobs)]
+
+
+def wanted_scores(job: Job, store: RunStore) -> frozenset[str]:
+    """Return the scores a process has to compute: wanted, not stored, not on the card."""
+    for name in sorted(job.scores - set(SCORES)):
+        raise UnknownNameError("score", name, SCORES)
+    names = frozenset(name for name in job.scores if SCORES[name].needs != "card")
+    stored = store.find_features(job.spec)
+    return names if stored is None else stored.scores.wanting(names)
 
 
 def is_wanting(job: Job, record: RunRecord) -> bool:
-    """Tell whether a job needs a process: epochs to train, or its horizon's truth to measure."""
-    if record.status == "failed":
+    """Tell whether a job's run is to go on: epochs to train, or its horizon's truth to measure."""
+    if job.epochs is None or record.status == "failed":
         return False
     at_horizon = record.epochs == job.epochs == job.horizon
     owes_truth = at_horizon and (record.status == "partial" or job.horizon not in record.truth)
@@ -127,13 +161,49 @@ def _failed(record: RunRecord, reason: str) -> RunRecord:
     return dataclasses.replace(record, status="failed", error=reason)
 
 
-@dataclass
-class _Running:
-    """A run's process and what it has said."""
+@dataclass(frozen=True)
+class _Waiting:
+    """What a process is to do for a job: train ``run``, compute ``scores`` from ``features``."""
 
     index: int
     job: Job
-    run: Run
+    run: Run | None
+    features: StoredFeatures | None
+    scores: frozenset[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where the process writes its log."""
+        place = self.run or self.features
+        assert place is not None  # or there would be nothing to do
+        return place.folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the process is pinned to: a stored run goes on as it began."""
+        spec = self.job.spec if self.run is None else self.run.spec
+        return process_variables(dict(spec.environment))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``worker`` reads."""
+        return {
+            "run": None if self.run is None else str(self.run.folder.resolve()),
+            "features": None if self.features is None else str(self.features.folder.resolve()),
+            "scores": sorted(self.scores),
+            "seed": self.job.spec.seed,
+            "candidate": dict(self.job.candidate),
+            "dataset": dict(self.job.dataset),
+            "epochs": self.job.epochs,
+            "horizon": self.job.horizon,
+            "keep": self.job.keep,
+        }
+
+
+@dataclass
+class _Running:
+    """A process and what it has said."""
+
+    asked: _Waiting
     process: subprocess.Popen[str]
     pipe: int
     kills_before: int
@@ -142,13 +212,13 @@ class _Running:
     finished: bool = False
 
     def reason(self) -> str | None:
-        """Say why the run failed, or None if it did not."""
+        """Say why the process failed, or None if it did not."""
         code = self.process.wait()
         if self.error is not None:
             return self.error
         if self.finished:
             return None
-        log = self.run.folder / "log.txt"
+        log = self.asked.folder / "log.txt"
         if code == -signal.SIGKILL and _oom_kills() > self.kills_before:
             return "killed: out of memory; fewer --workers or a smaller --image-size may help"
         if code < 0:
@@ -178,14 +248,14 @@ class _Pool:
             os.close(one.pipe)
 
     def finish(
-        self, waiting: Sequence[tuple[int, Job, Run]], watch: Watch
-    ) -> Iterator[tuple[int, Run, str | None]]:
-        """Start the jobs in turn; yield each when it ends, with the reason if it failed."""
+        self, waiting: Sequence[_Waiting], watch: Watch
+    ) -> Iterator[tuple[_Waiting, str | None]]:
+        """Start the processes in turn; yield each when it ends, with the reason if it failed."""
         queue = list(waiting)
         with selectors.DefaultSelector() as selector:
             while queue or self._running:
                 while queue and len(self._running) < self._workers:
-                    one = _start(*queue.pop(0))
+                    one = _start(queue.pop(0))
                     self._running.append(one)
                     selector.register(one.pipe, selectors.EVENT_READ, one)
                 for key, _ in selector.select():
@@ -198,23 +268,13 @@ class _Pool:
                     reason = one.reason()
                     self._running.remove(one)
                     os.close(one.pipe)
-                    yield one.index, one.run, reason
+                    yield one.asked, reason
 
 
-def _start(index: int, job: Job, run: Run) -> _Running:
-    """Start a run's process; its output goes to the run's log, its events come by a pipe."""
+def _start(asked: _Waiting) -> _Running:
+    """Start a process; its output goes to the log, its events come by a pipe."""
     read, write = os.pipe()
-    text = json.dumps(
-        {
-            "run": str(run.folder.resolve()),
-            "candidate": dict(job.candidate),
-            "dataset": dict(job.dataset),
-            "epochs": job.epochs,
-            "horizon": job.horizon,
-            "keep": job.keep,
-        }
-    )
-    with _appended(run.folder / "log.txt") as log:
+    with _appended(asked.folder / "log.txt") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ncselect.worker", str(write)],
             stdin=subprocess.PIPE,
@@ -222,14 +282,14 @@ def _start(index: int, job: Job, run: Run) -> _Running:
             stderr=log,
             pass_fds=(write,),
             start_new_session=True,  # Ctrl-C reaches the parent, which stops the runs in order
-            env=_with_this_package(process_variables(dict(run.spec.environment))),
+            env=_with_this_package(asked.environment),
             text=True,
         )
     os.close(write)
     assert process.stdin is not None
     with process.stdin as stdin:
-        stdin.write(text)
-    return _Running(index, job, run, process, read, _oom_kills())
+        stdin.write(json.dumps(asked.to_json()))
+    return _Running(asked, process, read, _oom_kills())
 
 
 def _listen(one: _Running, chunk: bytes, watch: Watch) -> None:
@@ -240,9 +300,9 @@ def _listen(one: _Running, chunk: bytes, watch: Watch) -> None:
             one.error = event["error"]
         elif event["event"] == "finished":
             one.finished = True
-            watch(one.job.spec.model, event)
+            watch(one.asked.job.spec.model, event)
         else:
-            watch(one.job.spec.model, event)
+            watch(one.asked.job.spec.model, event)
 
 
 def _with_this_package(variables: dict[str, str]) -> dict[str, str]:

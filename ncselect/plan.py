@@ -6,8 +6,6 @@ import dataclasses
 import os
 import re
 import shutil
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncselect.execute import Job, is_wanting
+from ncselect.cost import (
+    RoughCost,
+    matrix_product_speed,
+    measured_extraction,
+    measured_training,
+)
+from ncselect.execute import Job, is_wanting, wanted_scores
 from ncselect.progress import duration
+from ncselect.scores import SCORES
 from ncselect.store import RunStore
 from ncselect.types import RunRecord, RunSpec
 from zoo.models import MODELS, Candidate, Card
@@ -26,10 +31,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LONG_SECONDS = 1800  # a plan estimated beyond this asks before it starts
-STEP_PER_FORWARD = 3  # a training step costs about three forward passes
-EFFICIENCY = 0.4  # of the matrix product's speed that fine-tuning reaches, between .2 and 1.2
+CLASSIFIER_MEGABYTES = {"VGG16": 472.0, "VGG19": 472.0}  # three dense layers; others: below 16
 VARIABLES_PER_WEIGHT = 3  # a checkpoint holds each weight and Adam's two moments
-TRACE_SECONDS = 25  # compiling a candidate's first step, typically
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,33 @@ class PlannedRun:
     model
         Its name.
     epochs
-        Epochs still to be trained; 0 if the store has them all.
+        Epochs still to be trained; 0 if the store has them all or none is wanted.
+    features
+        Whether images are still to be passed through it for the scores that are wanted.
     seconds
         Estimated; nan if nothing is known.
     basis
-        What the estimate rests on.
+        What the estimate rests on, or why there is nothing to do.
     download_megabytes
-        ImageNet weights that are not in Keras's cache.
+        ImageNet weights that are not in Keras's cache, those of the classifier too if a score
+        needs it.
     disk_megabytes
         The checkpoint.
     """
 
     model: str
     epochs: int
+    features: bool
     seconds: float
     basis: str
     download_megabytes: float
     disk_megabytes: float
+
+    @property
+    def work(self) -> str:
+        """What is to be done, in a few words; empty if nothing is."""
+        epochs = [f"{self.epochs} epochs"] if self.epochs else []
+        return ", ".join((["features"] if self.features else []) + epochs)
 
 
 @dataclass(frozen=True)
@@ -110,14 +123,14 @@ class Plan:
         from rich.text import Text
 
         table = Table(title="Plan", title_justify="left", box=None, pad_edge=False)
-        for heading in ("model", "epochs to train", "time", "download", "disk"):
+        for heading in ("model", "to do", "time", "download", "disk"):
             table.add_column(heading, justify="left" if heading == "model" else "right")
         for run in self.runs:
             estimate = "unknown" if np.isnan(run.seconds) else f"~{duration(run.seconds)}"
             table.add_row(
                 run.model,
-                str(run.epochs) if run.epochs else run.basis,
-                f"{estimate} ({run.basis})" if run.epochs else "–",
+                run.work or run.basis,
+                f"{estimate} ({run.basis})" if run.work else "–",
                 _megabytes(run.download_megabytes),
                 _megabytes(run.disk_megabytes),
             )
@@ -152,13 +165,15 @@ def planned(
         Runs at a time.
     """
     records = store.records()
-    speed = cache(_matrix_product_speed)
+    speed = cache(matrix_product_speed)
     return Plan(
         runs=tuple(_planned_run(job, store, records, speed) for job in jobs),
         missing=dict(missing),
         workers=workers,
         free_megabytes=shutil.disk_usage(store.folder).free / 2**20,
-        other_settings=_other_settings([job.spec for job in jobs], records),
+        other_settings=_other_settings(
+            [job.spec for job in jobs if job.epochs is not None], records
+        ),
     )
 
 
@@ -167,28 +182,56 @@ def _planned_run(
 ) -> PlannedRun:
     candidate = Candidate.from_json(job.candidate)
     card = candidate.card
-    stored = store.find(job.spec)
-    record = None if stored is None else stored.record()
-    if record is not None and not is_wanting(job, record):
-        basis = "stored" if record.status != "failed" else f"failed: {record.error}"
-        return PlannedRun(job.spec.model, 0, 0.0, basis, 0.0, 0.0)
-    if stored is not None and not stored.can_continue:
-        return PlannedRun(job.spec.model, 0, 0.0, "stored without a checkpoint", 0.0, 0.0)
-    epochs = job.epochs - (0 if record is None else record.epochs)
-    seconds, basis = _measured_seconds(job, epochs, records)
+    stored = None if job.epochs is None else store.find(job.spec)
+    record = RunRecord(job.spec) if stored is None else stored.record()
+    trains, scores = is_wanting(job, record), wanted_scores(job, store)
+    from_source = any(SCORES[name].needs == "source" for name in scores)
+    features = store.find_features(job.spec)
+    extracts = bool(scores) and (features is None or features.lacks_images(source=from_source))
+    if trains and stored is not None and not stored.can_continue:
+        return _nothing(job, "stored without a checkpoint")
+    if not trains and not extracts:
+        basis = "scores only" if scores else "stored" if _is_stored(job) else "on its card"
+        return _nothing(job, basis if record.status != "failed" else f"failed: {record.error}")
+    rough = RoughCost(job.spec, candidate, speed)
+    epochs = (job.epochs or 0) - record.epochs if trains else 0
+    seconds, basis = measured_training(job.spec, epochs, records) if trains else (0.0, "")
     if np.isnan(seconds) and card is not None:
-        width = float(candidate.arguments.get("alpha", 1.0))
-        threads = int(job.spec.environment["threads"])
-        seconds, basis = _rough_seconds(job, epochs, card, width, speed(threads)), "rough"
-    downloads = card is not None and candidate.weights == "imagenet" and not is_cached(card.name)
+        seconds, basis = rough.training(epochs), "rough"
+    if extracts:
+        passing, how = measured_extraction(job.spec, store)
+        if card is not None and (np.isnan(passing) or from_source):
+            passing, how = rough.extraction(source=from_source), "rough"
+        seconds, basis = seconds + passing, basis or how
+    if np.isnan(seconds):
+        basis = "unknown"
+    downloads = 0.0
+    if card is not None and candidate.weights == "imagenet":
+        downloads += 0.0 if is_cached(card.name) else card.megabytes
+        if extracts and from_source and not is_cached(card.name, headless=False):
+            downloads += card.megabytes + CLASSIFIER_MEGABYTES.get(card.name, 0.0)
     return PlannedRun(
         model=job.spec.model,
         epochs=epochs,
+        features=extracts,
         seconds=seconds,
         basis=basis,
-        download_megabytes=card.megabytes if card and downloads else 0.0,
-        disk_megabytes=VARIABLES_PER_WEIGHT * card.megabytes if card else float("nan"),
+        download_megabytes=downloads,
+        disk_megabytes=_disk_megabytes(card) if trains else 0.0,
     )
+
+
+def _is_stored(job: Job) -> bool:
+    """Tell whether what a job wants is something that stores keep."""
+    return job.epochs is not None or any(SCORES[name].needs != "card" for name in job.scores)
+
+
+def _nothing(job: Job, basis: str) -> PlannedRun:
+    return PlannedRun(job.spec.model, 0, False, 0.0, basis, 0.0, 0.0)
+
+
+def _disk_megabytes(card: Card | None) -> float:
+    return VARIABLES_PER_WEIGHT * card.megabytes if card else float("nan")
 
 
 def _megabytes(megabytes: float) -> str:
@@ -197,60 +240,28 @@ def _megabytes(megabytes: float) -> str:
     return f"{megabytes:.0f} MB" if megabytes else "–"
 
 
-def _measured_seconds(job: Job, epochs: int, records: Sequence[RunRecord]) -> tuple[float, str]:
-    """Scale what the same candidate took in the store by images and pixels."""
-    work = _work(job.spec)
-    seen = [
-        (one.seconds + one.measuring_seconds) / _work(record.spec)
-        for record in records
-        if record.spec.candidate == job.spec.candidate
-        for one in record.observations[1:]
-    ]
-    if not seen:
-        return float("nan"), "unknown"
-    return statistics.median(seen) * work * epochs + TRACE_SECONDS, "as stored runs"
-
-
-def _work(spec: RunSpec) -> float:
-    height, width, _ = spec.data["image_shape"]
-    return float(spec.data["counts"]["train"] * height * width)
-
-
-def _rough_seconds(job: Job, epochs: int, card: Card, alpha: float, speed: float) -> float:
-    """Multiply-adds of the epochs over what this machine reaches."""
-    height, width, _ = job.spec.data["image_shape"]
-    area = max(height, card.smallest_size) * max(width, card.smallest_size)
-    per_image = 2.0 * card.multiply_adds * alpha**2 * area / card.default_size**2
-    images = job.spec.data["counts"]["train"] * epochs
-    return float(STEP_PER_FORWARD * per_image * images / (speed * EFFICIENCY) + TRACE_SECONDS)
-
-
-def _matrix_product_speed(threads: int) -> float:
-    """Measure floating-point operations a second of a matrix product, for so many threads."""
-    rng = np.random.default_rng(0)
-    left = rng.random((768, 768), dtype=np.float32)
-    left @ left
-    started = time.perf_counter()
-    for _ in range(4):
-        left @ left
-    per_core = 4 * 2 * 768**3 / (time.perf_counter() - started) / len(os.sched_getaffinity(0))
-    return per_core * threads
-
-
-def is_cached(name: str) -> bool:
-    """Tell whether Keras has a network's headless ImageNet weights in its cache.
+def is_cached(name: str, *, headless: bool = True) -> bool:
+    """Tell whether Keras has a network's ImageNet weights in its cache.
 
     Keras names the files in many ways; what they share is the network's name, however spaced.
     """
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
     files = [file.name for file in home.iterdir()] if home.is_dir() else []
-    return any(network_of(file) == name for file in files)
+    return any(network_of(file, headless=headless) == name for file in files)
 
 
-def network_of(file: str) -> str | None:
-    """Return the network whose headless weights a file in Keras's cache holds, or None."""
+def network_of(file: str, *, headless: bool = True) -> str | None:
+    """Return the network whose weights a file in Keras's cache holds, or None.
+
+    Parameters
+    ----------
+    file
+        Its name.
+    headless
+        Whether the weights without the classifier are looked for, or those with it.
+    """
     plain = _letters(file).removeprefix("weights")
-    if "notop" not in plain:
+    if ("notop" in plain) != headless:
         return None
     fits = [name for name in MODELS if plain.startswith(_letters(name))]
     return max(fits, key=len, default=None)

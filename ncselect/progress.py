@@ -35,7 +35,7 @@ class Progress:
     models
         The candidates, in order.
     epochs
-        Epochs each will be observed for.
+        Epochs each will be observed for; 0 where none is trained.
     beta
         The signal to show as β.
     console
@@ -72,6 +72,10 @@ class Progress:
         """Take in an event and show it."""
         state = self._states[model]
         match event["event"]:
+            case "features":
+                state.status = "extracting features"
+            case "scored":
+                state.status = "scored"
             case "started":
                 state.status, state.started = "starting", time.monotonic()
                 state.first_epoch = state.epoch = event["epoch"]
@@ -97,7 +101,9 @@ class Progress:
         state = self._states[model]
         if state.status.startswith("failed"):
             return f"{model}: {state.status}"
-        parts = [f"{model}: {state.status}", f"epoch {state.epoch}/{self._epochs}"]
+        parts = [f"{model}: {state.status}"]
+        if self._epochs and state.status not in ("extracting features", "scored"):
+            parts.append(f"epoch {state.epoch}/{self._epochs}")
         parts += [f"{name} {value}" for name, value in self._figures(state)]
         return ", ".join(parts)
 
@@ -128,7 +134,7 @@ class Progress:
             table.add_row(
                 model,
                 state.status,
-                f"{state.epoch + state.share:.1f}/{self._epochs}",
+                f"{state.epoch + state.share:.1f}/{self._epochs}" if self._epochs else "",
                 *(figures.get(name, "") for name in ("accuracy", "β", "left")),
             )
         return table

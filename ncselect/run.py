@@ -23,9 +23,10 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ncselect.types import Observation, RunRecord, RunSpec
@@ -51,12 +52,17 @@ class Run:
         return RunSpec.from_json(json.loads((self.folder / "spec.json").read_text()))
 
     @property
+    def key(self) -> str:
+        """The spec's key; empty where the spec cannot be read."""
+        try:
+            return self.spec.key
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+    @property
     def is_readable(self) -> bool:
         """Whether the spec can be read."""
-        try:
-            return bool(self.spec.key)
-        except (ValueError, KeyError, TypeError):
-            return False
+        return bool(self.key)
 
     def record(self) -> RunRecord:
         """Return the run as far as it has come; one that is damaged is failed and says so."""
@@ -98,12 +104,12 @@ class Run:
         RunBusyError
             If a process is writing it.
         """
-        with self._locked():
+        with locked(self.folder):
             shutil.rmtree(self.folder)
 
     def note_failure(self, reason: str) -> None:
         """Keep why the run did not go on, until it does; nothing if another process writes it."""
-        with suppress(RunBusyError), self._locked():
+        with suppress(RunBusyError), locked(self.folder):
             text = json.dumps({"status": "partial", "error": reason})
             replace_text(self.folder / "outcome.json", text)
 
@@ -118,25 +124,8 @@ class Run:
         InputError
             If its checkpoint and its lines cannot belong together.
         """
-        with self._locked():
+        with locked(self.folder):
             yield RunWriter(self.folder)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self.folder / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = lock.read().strip() or "unknown"
-                raise RunBusyError(
-                    f"the run in '{self.folder}' is being written by process {holder}; "
-                    "wait for it or stop it"
-                ) from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
 
 
 class RunWriter:
@@ -160,7 +149,7 @@ class RunWriter:
         replace_text(self._lines, "".join(_line(observation) for observation in seen))
         if self._checkpoint.exists():
             try:
-                with np.load(self._checkpoint) as stored:
+                with stored_arrays(self._checkpoint) as stored:
                     owed = _observation(str(stored["observation"]))
             except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
                 raise InputError(
@@ -182,7 +171,7 @@ class RunWriter:
         """Return the checkpoint's variables by index, or None if there is no checkpoint."""
         if not self._checkpoint.exists():
             return None
-        with np.load(self._checkpoint) as stored:
+        with stored_arrays(self._checkpoint) as stored:
             return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
 
     def append(self, observation: Observation, variables: Variables) -> None:
@@ -196,13 +185,8 @@ class RunWriter:
         if observation.epoch != self.epochs:
             raise ValueError(f"epoch {observation.epoch} came where {self.epochs} was due")
         line = _line(observation)
-        fresh = self._checkpoint.with_suffix(".fresh")
-        with fresh.open("wb") as file:
-            arrays: dict[str, Any] = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
-            np.savez(file, observation=np.array(line), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._checkpoint)
+        arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
+        replace_arrays(self._checkpoint, {"observation": np.array(line), **arrays})
         (self._folder / "outcome.json").unlink(missing_ok=True)  # a kept run that goes on
         _append_line(self._lines, line)
         self.epochs += 1
@@ -232,11 +216,63 @@ class RunWriter:
         replace_text(self._folder / "outcome.json", json.dumps({"status": status, "error": error}))
 
 
+@contextmanager
+def locked(folder: Path, *, waiting: bool = False) -> Iterator[None]:
+    """Hold a folder's lock, which names the process that has it; it ends with the process.
+
+    Parameters
+    ----------
+    folder
+        Whose file ``lock``.
+    waiting
+        Wait while another process holds it.
+
+    Raises
+    ------
+    RunBusyError
+        If another process holds it and this one does not wait.
+    """
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise RunBusyError(
+                f"'{folder}' is being written by process {holder}; wait for it or stop it"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new one, never a part."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.fresh")
-    with fresh.open("w") as file:
-        file.write(text)
+    with _replaced(path, path.with_name(f"{path.name}.{os.getpid()}.fresh")) as file:
+        file.write(text.encode())
+
+
+def replace_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an ``npz`` file likewise; for the holder of the folder's lock.
+
+    What a killed writer leaves is overwritten by the next one: arrays may be large.
+    """
+    with _replaced(path, path.with_name(f"{path.name}.fresh")) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # it has options beside the arrays
+
+
+@contextmanager
+def stored_arrays(path: Path) -> Iterator[NpzFile]:
+    """Open an ``npz`` file; numpy itself leaves it open where it is damaged."""
+    with path.open("rb") as file, np.load(file) as stored:
+        yield stored
+
+
+@contextmanager
+def _replaced(path: Path, fresh: Path) -> Iterator[IO[bytes]]:
+    with fresh.open("wb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)

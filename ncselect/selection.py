@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ncselect.arguments import check_settings, check_whole, is_whole
+from ncselect.background import PathOrPaths, background
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
-from ncselect.methods import PLAIN, Method, parsed_method
+from ncselect.methods import DEFAULT, PLAIN, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
 from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
 from ncselect.ranking import Ranking, ranked
 from ncselect.store import RunStore
-from ncselect.types import RunRecord, RunSpec, Settings
+from ncselect.types import Background, RunRecord, RunSpec, Settings
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
 
-HORIZON = 50  # the paper's T
+HORIZON = Background().horizon  # the paper's T
 SHOWN_BETA = f"beta/{DEFAULT_DEFINITION}"  # the β of the table and of the progress lines
 EPOCHS = 5  # the paper's shorter observation length
 
@@ -42,6 +43,8 @@ class Selection:
         The prepared images.
     method
         How final accuracies are predicted.
+    others
+        Methods whose answers are shown beside.
     store
         Where runs are kept.
     workers
@@ -52,6 +55,7 @@ class Selection:
     missing: Mapping[str, str]
     dataset: Dataset
     method: Method
+    others: tuple[Method, ...]
     store: RunStore
     workers: int
 
@@ -62,8 +66,8 @@ class Selection:
 
     @property
     def epochs(self) -> int:
-        """Epochs each candidate is observed for."""
-        return self.jobs[0].epochs if self.jobs else 0
+        """Epochs each candidate is observed for; 0 where none is trained."""
+        return (self.jobs[0].epochs or 0) if self.jobs else 0
 
     @property
     def beta(self) -> str:
@@ -87,6 +91,7 @@ class Selection:
             dataset=self.dataset.name,
             beta=self.beta,
             failed=self.missing,
+            beside=[other.estimate(seen) for other in self.others],
         )
         notes = (*ranking.notes, *_second_opinion(ranking, seen), *self.dataset.notes)
         return dataclasses.replace(ranking, notes=notes)
@@ -96,8 +101,10 @@ def selection(
     models: Any,
     dataset: Any,
     *,
-    method_name: str = "capacitance",
-    epochs: int = EPOCHS,
+    method_name: str | Sequence[str] = DEFAULT,
+    history: PathOrPaths = (),
+    experience: PathOrPaths = (),
+    epochs: int | None = None,
     horizon: int = HORIZON,
     seed: int = 0,
     settings: Settings | None = None,
@@ -122,11 +129,17 @@ def selection(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    check_whole(epochs=epochs, horizon=horizon, workers=workers)
+    check_whole(horizon=horizon, workers=workers)
     if threads is not None:
         check_whole(threads=threads)
     if not is_whole(seed) or not 0 <= seed < 2**32:
         raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
+    known = background(history=history, experience=experience, horizon=horizon)
+    chosen_methods = _methods(method_name, known)
+    if epochs is None:
+        epochs = min(EPOCHS, horizon) if any(one.signals for one in chosen_methods) else 0
+    if not is_whole(epochs) or epochs < 0:
+        raise InputError(f"epochs: {epochs!r} came; give a whole number, 0 for no training")
     if epochs > horizon:
         raise InputError(
             f"epochs: {epochs} is beyond the horizon {horizon}; "
@@ -134,12 +147,12 @@ def selection(
         )
     settings = Settings() if settings is None else settings
     check_settings(settings)
-    chosen_method = parsed_method(method_name)
-    if epochs < chosen_method.least_epochs:
-        raise InputError(
-            f"epochs: method '{chosen_method.name}' needs {chosen_method.least_epochs} or more, "
-            f"{epochs} came; observe more epochs or choose another method"
-        )
+    for one in chosen_methods:
+        if epochs < one.least_epochs:
+            raise InputError(
+                f"epochs: method '{one.name}' needs {one.least_epochs} or more, "
+                f"{epochs} came; observe more epochs or choose another method"
+            )
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     data = (
@@ -181,21 +194,25 @@ def selection(
                 ),
                 candidate=candidate.to_json(),
                 dataset=data.to_json(),
-                epochs=epochs,
+                epochs=epochs or None,
                 horizon=horizon,
                 keep=keep,
+                scores=frozenset().union(*(one.scores for one in chosen_methods)),
             )
         )
     _check_different(jobs)
-    return Selection(tuple(jobs), missing, data, chosen_method, run_store, workers)
+    first, *others = chosen_methods
+    return Selection(tuple(jobs), missing, data, first, tuple(others), run_store, workers)
 
 
 def select(
     models: Any,
     dataset: Any,
     *,
-    method: str = "capacitance",
-    epochs: int = EPOCHS,
+    method: str | Sequence[str] = DEFAULT,
+    history: PathOrPaths = (),
+    experience: PathOrPaths = (),
+    epochs: int | None = None,
     horizon: int = HORIZON,
     seed: int = 0,
     settings: Settings | None = None,
@@ -222,9 +239,15 @@ def select(
         ``PyDataset``, a Hugging Face dataset, or a prepared ``zoo.datasets.Dataset``.
     method
         How the final accuracy is predicted, ``NAME`` or ``NAME:OPTION=VALUE,…``; see ``ncselect
-        methods``.
+        methods``. Of several the first ranks and the others are shown beside it.
+    history
+        What methods may learn from: folders of finished runs, or files of plain curves.
+    experience
+        What is known of the candidates from elsewhere, besides the built-in table: folders of
+        finished runs, or CSV files of model, dataset, accuracy.
     epochs, horizon
-        Epochs to observe, and the epoch whose accuracy is predicted (paper: 5 or 10, and 50).
+        Epochs to observe, and the epoch whose accuracy is predicted (paper: 5 or 10, and 50). By
+        default 5 if a method learns from training, else 0: no training at all.
     seed
         The same seed gives the same run.
     settings
@@ -264,6 +287,8 @@ def select(
         models,
         dataset,
         method_name=method,
+        history=history,
+        experience=experience,
         epochs=epochs,
         horizon=horizon,
         seed=seed,
@@ -282,13 +307,21 @@ def select(
     if not progress:
         return chosen.ranking()
     names = [job.spec.model for job in chosen.jobs]
-    with Progress(names, epochs, beta=chosen.beta) as watch:
+    with Progress(names, chosen.epochs, beta=chosen.beta) as watch:
         return chosen.ranking(watch=watch)
+
+
+def _methods(named: str | Sequence[str], known: Background) -> list[Method]:
+    """Return the methods that were named, in order, each once."""
+    names = [named] if isinstance(named, str) else list(named)
+    if not names:
+        raise InputError(f"method: none came; name one or more, such as '{DEFAULT}'")
+    return [parsed_method(name, known) for name in dict.fromkeys(names)]
 
 
 def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ...]:
     """Say where the plainest method picks another, and where less is predicted than was seen."""
-    if not ranking.rows:
+    if not ranking.rows or not ranking[0].epochs or ranking.method == PLAIN:
         return ()
     notes = []
     plain = {one.model: one.mean for one in parsed_method(PLAIN).estimate(records).estimates}

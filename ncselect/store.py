@@ -1,4 +1,7 @@
-"""Runs that survive: a folder per run, found again by everything that decides its numbers."""
+"""Runs and features that survive, found again by everything that decides their numbers.
+
+A folder per run, and below ``features`` one per candidate and dataset.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ncselect.features import Scores, StoredFeatures, features_identity, features_key
 from ncselect.run import Run, replace_text
+from ncselect.scores import card_scores
 from ncselect.types import RunRecord, RunSpec
 from zoo.errors import InputError
 
@@ -17,7 +22,7 @@ FORMAT = 1
 
 
 class RunStore:
-    """All runs below one folder.
+    """All runs and features below one folder.
 
     Parameters
     ----------
@@ -74,8 +79,16 @@ class RunStore:
         return [Run(spec.parent) for spec in sorted(self.folder.glob("*/spec.json"))]
 
     def records(self) -> list[RunRecord]:
-        """Return every run as far as it has come."""
-        return [run.record() for run in self.runs()]
+        """Return every run as far as it has come, with its candidate's scores."""
+        return [self.scored(run.record()) for run in self.runs()]
+
+    def features(self) -> list[StoredFeatures]:
+        """Return every candidate's features, by name; those of an empty key are unreadable."""
+        return [StoredFeatures(path.parent) for path in sorted(self._features.glob("*/spec.json"))]
+
+    @property
+    def _features(self) -> Path:
+        return self.folder / "features"
 
     def run(self, spec: RunSpec) -> Run:
         """Return the run of a spec, made if the store has none.
@@ -86,8 +99,7 @@ class RunStore:
         found = self.find(spec)
         if found is not None:
             return found
-        readable = re.sub(r"[^A-Za-z0-9._]+", "-", f"{spec.model}-{spec.dataset}").strip("-.")
-        folder = self.folder / f"{readable[:80]}-s{spec.seed}-{spec.key}"
+        folder = self.folder / f"{_readable(spec)}-s{spec.seed}-{spec.key}"
         folder.mkdir(exist_ok=True)
         replace_text(folder / "spec.json", json.dumps(spec.to_json(), indent=1, sort_keys=True))
         return Run(folder)
@@ -99,21 +111,57 @@ class RunStore:
         same = [run for run in runs if _without_threads(run.spec) == wanted]
         return next((run for run in same if run.spec.key == spec.key), next(iter(same), None))
 
-    def select(self, names: Sequence[str]) -> list[Run]:
-        """Return the runs with these keys, key beginnings or folder names.
+    def find_features(self, spec: RunSpec) -> StoredFeatures | None:
+        """Return the stored features of a run's candidate on its dataset, or None."""
+        key = features_key(spec)
+        fits = [StoredFeatures(folder) for folder in sorted(self._features.glob(f"*-{key}"))]
+        return next((features for features in fits if features.key == key), None)
+
+    def features_of(self, spec: RunSpec) -> StoredFeatures:
+        """Return the features of a run's candidate on its dataset, made if the store has none.
+
+        Made means a folder with a spec: what it lacks is extracted by the process of a run.
+        """
+        found = self.find_features(spec)
+        if found is not None:
+            return found
+        folder = self._features / f"{_readable(spec)}-{features_key(spec)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {"model": spec.model, "dataset": spec.dataset, **features_identity(spec)}
+        replace_text(folder / "spec.json", json.dumps(document, indent=1, sort_keys=True))
+        return StoredFeatures(folder)
+
+    def scored(self, record: RunRecord) -> RunRecord:
+        """Return a record with its candidate's scores, and facts where the run has none.
+
+        Scores are those of its card and those that have been measured.
+        """
+        stored = self.find_features(record.spec)
+        measured = Scores() if stored is None else stored.scores
+        facts = record.facts or ({} if stored is None else stored.facts)
+        values, reasons = card_scores(record.spec.candidate, facts)
+        return dataclasses.replace(
+            record,
+            facts=facts,
+            scores={**record.scores, **values, **measured.values},
+            unscored={**record.unscored, **reasons, **measured.reasons},
+        )
+
+    def select(self, names: Sequence[str]) -> list[Run | StoredFeatures]:
+        """Return the runs and features with these keys, key beginnings or folder names.
 
         Raises
         ------
         InputError
-            If a name fits no run, or the beginning of several keys.
+            If a name fits none, or the beginning of several keys.
         """
-        chosen = []
+        chosen: list[Run | StoredFeatures] = []
+        folders: list[Run | StoredFeatures] = [*self._folders(), *self.features()]
         for name in names:
             fits = [
-                run
-                for run in self._folders()
-                if run.folder.name == name
-                or (len(name) >= 4 and run.is_readable and run.spec.key.startswith(name))
+                one
+                for one in folders
+                if one.folder.name == name or (len(name) >= 4 and one.key.startswith(name))
             ]
             if len(fits) != 1:
                 raise InputError(
@@ -122,6 +170,11 @@ class RunStore:
                 )
             chosen += fits
         return chosen
+
+
+def _readable(spec: RunSpec) -> str:
+    """Return a run's names as the beginning of a folder's."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", f"{spec.model}-{spec.dataset}").strip("-.")[:80]
 
 
 def _without_threads(spec: RunSpec) -> str:

@@ -315,6 +315,8 @@ class Estimates:
         What holds for the pool as a whole, such as ``t0 fixed``.
     draws
         Joint draws of the final accuracies, shape (draws, len(estimates)), where there are any.
+    outlook
+        Further epochs → how probable the then best pick is expected to be the best.
     """
 
     method: str
@@ -322,6 +324,7 @@ class Estimates:
     refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     draws: NDArray[np.float64] | None = None
+    outlook: Mapping[int, float] = field(default_factory=dict)
 
 
 def _flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

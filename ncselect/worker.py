@@ -1,8 +1,8 @@
-"""The process of one run: read a job, observe, report each event as a JSON line.
+"""The process of one candidate: read a job, score, observe, report each event as a JSON line.
 
 Started by ``execute`` as ``python -m ncselect.worker DESCRIPTOR`` with the job on standard input;
-events go to the inherited file descriptor. Events: ``started``, ``progress``, ``observation``,
-``finished``, ``failed``.
+events go to the inherited file descriptor. Events: ``features``, ``scored``, ``started``,
+``progress``, ``observation``, ``finished``, ``failed``.
 """
 
 from __future__ import annotations
@@ -11,53 +11,35 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ncselect.features import StoredFeatures
 from ncselect.run import Run, RunBusyError
+from ncselect.scoring import scored
 from zoo.datasets import Dataset
 from zoo.errors import InputError, WeightsUnavailableError
 from zoo.models import Candidate
 
+Tell = Callable[..., None]  # event, values
+
 
 def main() -> int:
-    """Run the job; return 0 when its epochs are observed, 1 when it failed."""
+    """Do the job; return 0 when it is scored and its epochs are observed, 1 when it failed."""
     events = os.fdopen(int(sys.argv[1]), "w", buffering=1)
 
     def tell(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
 
     job = json.load(sys.stdin)
-    run = Run(Path(job["run"]))
     try:
-        with run.writer() as writer:
-            from ncselect.train import DivergedError, observe
-
-            tell("started", epoch=max(0, writer.epochs - 1))
-            try:
-                for observation in observe(
-                    run.spec,
-                    candidate=Candidate.from_json(job["candidate"]),
-                    dataset=Dataset.from_json(job["dataset"]),
-                    epochs=job["epochs"],
-                    horizon=job["horizon"],
-                    writer=writer,
-                    progress=lambda epoch, step, steps: tell(
-                        "progress", epoch=epoch, step=step, steps=steps
-                    ),
-                ):
-                    tell(
-                        "observation",
-                        epoch=observation.epoch,
-                        signals=dict(observation.signals),
-                        seconds=observation.seconds,
-                    )
-            except DivergedError as error:
-                writer.fail(str(error))
-                tell("failed", error=str(error))
-                return 1
-            if writer.epochs - 1 == job["horizon"]:
-                writer.complete(keep_checkpoint=job["keep"])
+        if job["features"] is not None:
+            _score(job, tell)
+        error = None if job["run"] is None else _train(job, tell)
+        if error is not None:
+            tell("failed", error=error)
+            return 1
         tell("finished")
     except (InputError, WeightsUnavailableError, RunBusyError) as error:
         tell("failed", error=str(error))
@@ -67,6 +49,57 @@ def main() -> int:
         tell("failed", error=f"{type(error).__name__}: {_first_line(error)}")
         return 1
     return 0
+
+
+def _score(job: Mapping[str, Any], tell: Tell) -> None:
+    """Compute the scores that are wanted."""
+    names = set(job["scores"])
+    scores = scored(
+        StoredFeatures(Path(job["features"])),
+        names,
+        candidate=Candidate.from_json(job["candidate"]),
+        dataset=lambda: Dataset.from_json(job["dataset"]),
+        seed=job["seed"],
+        extracting=lambda: tell("features"),
+    )
+    tell(
+        "scored",
+        values={name: value for name, value in scores.values.items() if name in names},
+        reasons={name: reason for name, reason in scores.reasons.items() if name in names},
+    )
+
+
+def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
+    """Bring the run to its epochs; return why it diverged, if it did."""
+    run = Run(Path(job["run"]))
+    with run.writer() as writer:
+        from ncselect.train import DivergedError, observe
+
+        tell("started", epoch=max(0, writer.epochs - 1))
+        try:
+            for observation in observe(
+                run.spec,
+                candidate=Candidate.from_json(job["candidate"]),
+                dataset=Dataset.from_json(job["dataset"]),
+                epochs=job["epochs"],
+                horizon=job["horizon"],
+                writer=writer,
+                progress=lambda epoch, step, steps: tell(
+                    "progress", epoch=epoch, step=step, steps=steps
+                ),
+            ):
+                tell(
+                    "observation",
+                    epoch=observation.epoch,
+                    signals=dict(observation.signals),
+                    seconds=observation.seconds,
+                )
+        except DivergedError as error:
+            writer.fail(str(error))
+            return str(error)
+        if writer.epochs - 1 == job["horizon"]:
+            writer.complete(keep_checkpoint=job["keep"])
+    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -8,21 +8,43 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ncselect.numerics.agreement import MEASURES, bootstrap_counts, compare
+from ncselect.numerics.agreement import MEASURES, ORDER, bootstrap_counts
+from ncselect.numerics.agreement import compare as compare_predicted
+from ncselect.numerics.predicted import Predicted
 from zoo.errors import InputError, UnknownNameError
+
+
+def compare(truth, scores, **options):
+    """Compare orders alone."""
+    predictions = {name: Predicted.ordering(one) for name, one in scores.items()}
+    return compare_predicted(truth, predictions, **options)
 
 
 def by_definition(name, truth, predicted):
     """Return a measure written as its definition says, on plain arrays."""
+    if name == "rho_better_half":
+        half = np.argsort(-truth, kind="stable")[: (len(truth) + 1) // 2]
+        return by_definition("rho", truth[half], predicted[half])
     if name in {"rho", "tau"}:
         if np.ptp(truth) == 0 or np.ptp(predicted) == 0:
             return math.nan
         coefficient = stats.spearmanr if name == "rho" else stats.weightedtau
         return float(coefficient(truth, predicted).statistic)
+    if name == "hit3":
+        return top_three_by_all_orders(truth, predicted)
     picks = [t for t, p in zip(truth, predicted, strict=True) if p == max(predicted)]
     if name == "regret_points":
         return sum(100 * (max(truth) - pick) for pick in picks) / len(picks)
     return sum(pick == max(truth) for pick in picks) / len(picks)
+
+
+def top_three_by_all_orders(truth, predicted):
+    """Return the share of ways to break ties at the third place that take in a best model."""
+    third = sorted(predicted)[-min(3, len(predicted))]
+    sure = [t for t, p in zip(truth, predicted, strict=True) if p > third]
+    tied = [t for t, p in zip(truth, predicted, strict=True) if p == third]
+    ways = list(itertools.combinations(tied, min(3, len(predicted)) - len(sure)))
+    return sum(max([*sure, *way]) == max(truth) for way in ways) / len(ways)
 
 
 def pool(rng, n, ties):
@@ -32,7 +54,7 @@ def pool(rng, n, ties):
     return (np.round(4 * truth) / 4, np.round(4 * predicted) / 4) if ties else (truth, predicted)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", ORDER)
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("n", [2, 3, 8, 17])
 def test_every_resample_has_the_value_of_the_definition(name, ties, n):
@@ -40,7 +62,7 @@ def test_every_resample_has_the_value_of_the_definition(name, ties, n):
     for _ in range(4):
         truth, predicted = pool(rng, n, ties)
         counts = bootstrap_counts(n, 25, rng)
-        found = MEASURES[name](truth, predicted, counts)
+        found = ORDER[name](truth, predicted, counts)
         for value, copies in zip(found, counts, strict=True):
             expected = by_definition(name, np.repeat(truth, copies), np.repeat(predicted, copies))
             np.testing.assert_allclose(value, expected, atol=1e-12)
@@ -52,7 +74,7 @@ def test_all_orders_of_a_small_pool(n):
     ones = np.ones((1, n), dtype=np.int64)
     for order in itertools.permutations(truth):
         predicted = np.array(order)
-        for name, measure in MEASURES.items():
+        for name, measure in ORDER.items():
             expected = by_definition(name, truth, predicted)
             np.testing.assert_allclose(measure(truth, predicted, ones)[0], expected, atol=1e-12)
 
@@ -85,7 +107,7 @@ def test_intervals_are_quantiles_of_the_resamples():
     found = compare(
         truth, {"m": predicted}, rng=np.random.default_rng(3), resamples=400, level=0.8
     ).of["m"]  # fmt: skip
-    for name in MEASURES:
+    for name in ORDER:
         drawn = [
             by_definition(name, np.repeat(truth, copies), np.repeat(predicted, copies))
             for copies in counts
@@ -106,7 +128,7 @@ def test_differences_are_paired():
         references=("r",),
     )  # fmt: skip
     assert set(found.differences) == {("m", "r")}
-    for name, measure in MEASURES.items():
+    for name, measure in ORDER.items():
         drawn = measure(truth, predicted, counts) - measure(truth, other, counts)
         interval = getattr(found.differences["m", "r"], name)
         low, high = np.nanquantile(drawn, [0.025, 0.975])
@@ -197,3 +219,91 @@ def test_an_unknown_reference_is_named():
     truth = np.array([0.5, 0.6])
     with pytest.raises(UnknownNameError, match="unknown reference 'best'"):
         compare(truth, {"best-value": truth}, rng=np.random.default_rng(0), references=("best",))
+
+
+def normal_pool(rng, n):
+    truth = rng.uniform(0.2, 0.8, n)
+    sd = rng.uniform(0.02, 0.1, n)
+    mean = truth + sd * rng.normal(size=n)
+    return truth, mean, sd
+
+
+def test_resamples_of_predictions_have_the_values_of_the_definitions():
+    truth, mean, sd = normal_pool(np.random.default_rng(2), 7)
+    draws = mean + sd * np.random.default_rng(3).normal(size=(400, 7))
+    found = compare_predicted(
+        truth, {"m": Predicted(mean, mean, sd, draws)}, rng=np.random.default_rng(5), resamples=60
+    ).of["m"]
+    expected = {name: [] for name in MEASURES if name not in ORDER}
+    for copies in bootstrap_counts(7, 60, np.random.default_rng(5)):
+        t, m, s, d = (
+            np.repeat(one, copies, axis=-1) for one in (truth, mean, sd, draws)
+        )  # fmt: skip
+        wins = d == d.max(axis=1, keepdims=True)
+        said = (wins / wins.sum(axis=1, keepdims=True)).mean(axis=0)
+        came = (t == t.max()) / (t == t.max()).sum()
+        expected["rmse_points"].append(100 * math.sqrt(np.mean((t - m) ** 2)))
+        expected["sd_points"].append(100 * s.mean())
+        crps = [
+            np.abs(x - y).mean() - np.abs(x[:, None] - x).mean() / 2
+            for x, y in zip(d.T, t, strict=True)
+        ]
+        expected["crps_points"].append(100 * np.mean(crps))
+        for level in (50, 80, 95):
+            low, high = np.percentile(d, [50 - level / 2, 50 + level / 2], axis=0)
+            expected[f"coverage_{level}"].append(np.mean((low <= t) & (t <= high)))
+        expected["brier"].append(np.mean((said - came) ** 2))
+        bins = np.minimum((10 * said).astype(int), 9)
+        expected["calibration_error"].append(
+            sum(abs((said - came)[bins == one].sum()) for one in range(10)) / len(t)
+        )
+    for name, values in expected.items():
+        interval = getattr(found, name)
+        ends = np.quantile(values, [0.025, 0.975])
+        np.testing.assert_allclose([interval.low, interval.high], ends, atol=1e-12, err_msg=name)
+
+
+def test_what_is_not_predicted_is_not_measured():
+    truth, mean, sd = normal_pool(np.random.default_rng(2), 6)
+    none = np.full(6, np.nan)
+    found = compare_predicted(
+        truth,
+        {
+            "order": Predicted(mean, none, none),
+            "means": Predicted(mean, mean, none),
+            "one without sd": Predicted(mean, mean, np.where(np.arange(6) == 2, np.nan, sd)),
+            "normal": Predicted(mean, mean, sd),
+        },
+        rng=np.random.default_rng(0), resamples=20, references=("normal",),
+    )  # fmt: skip
+    with_sd = ("sd_points", "crps_points", "coverage_80", "brier", "calibration_error")
+    for name in with_sd:
+        assert math.isnan(getattr(found.of["order"], name).value)
+        assert math.isnan(getattr(found.of["means"], name).value)
+        assert math.isnan(getattr(found.of["one without sd"], name).value)
+        assert getattr(found.of["normal"], name).value >= 0
+        assert math.isnan(getattr(found.differences["order", "normal"], name).low)
+    assert math.isnan(found.of["order"].rmse_points.value)
+    assert found.of["means"].rmse_points == found.of["normal"].rmse_points
+    assert found.of["order"].rho == found.of["normal"].rho
+
+
+def test_a_well_calibrated_method_is_found_to_be_so():
+    rng = np.random.default_rng(0)
+    sd = np.full(1500, 0.05)
+    mean = rng.uniform(0.3, 0.7, 1500)
+    truth = mean + sd * rng.normal(size=1500)
+    found = compare_predicted(
+        truth, {"m": Predicted(mean, mean, sd)}, rng=rng, resamples=1
+    ).of["m"]  # fmt: skip
+    assert found.coverage_50.value == pytest.approx(0.5, abs=0.04)
+    assert found.coverage_80.value == pytest.approx(0.8, abs=0.03)
+    assert found.coverage_95.value == pytest.approx(0.95, abs=0.02)
+    assert found.rmse_points.value == pytest.approx(found.sd_points.value, rel=0.06)
+
+
+def test_draws_that_do_not_fit_the_pool_are_named():
+    truth = np.array([0.5, 0.6])
+    bad = Predicted(truth, truth, truth, np.zeros((10, 3)))
+    with pytest.raises(InputError, match=r"draws of 'm' have shape \(10, 3\)"):
+        compare_predicted(truth, {"m": bad}, rng=np.random.default_rng(0))

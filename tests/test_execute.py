@@ -33,7 +33,7 @@ def network(small_network):
     return Candidate("small", "file", str(small_network(8)), {}, "included")
 
 
-def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, **settings):
+def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, scores=(), **settings):
     return Job(
         spec=RunSpec(
             model=name,
@@ -48,6 +48,7 @@ def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, **setti
         dataset=digits.to_json(),
         epochs=epochs,
         horizon=horizon,
+        scores=frozenset(scores),
     )
 
 
@@ -64,10 +65,14 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert set(whole.truth) == {3}
 
     store = RunStore(tmp_path / "broken")
-    first = job(digits, network)
+    first = job(digits, network, scores={"logme"})  # scored before it is trained
     other = job(digits, network, name="other", seed=1, epochs=1)
 
+    names = []
+
     def kill_after_first_epoch(model, event):
+        if model == "small" and event["event"] != "progress":
+            names.append(event["event"])
         if model == "small" and event["event"] == "observation" and event["epoch"] == 1:
             writer = (store.find(first.spec).folder / "lock").read_text()
             os.kill(int(writer), signal.SIGKILL)
@@ -76,12 +81,16 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert killed.status == "failed"
     assert "killed by signal SIGKILL" in killed.error
     assert 1 <= killed.epochs < 3
+    assert names[:4] == ["features", "scored", "started", "observation"]
     assert (unharmed.status, unharmed.epochs) == ("partial", 1)
 
     resumed = complete([first], store)[0]
     assert resumed.status == "complete"
     assert seen(resumed) == seen(whole)
     assert resumed.truth == whole.truth
+    assert resumed.scores == killed.scores
+    assert (set(resumed.scores), whole.scores) == ({"logme"}, {})
+    assert [record.scores for record in store.records()] == [resumed.scores] * 2
     assert not (store.find(first.spec).folder / "checkpoint.npz").exists()
 
     events = []

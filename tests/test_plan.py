@@ -35,3 +35,18 @@ def test_only_the_network_whose_file_is_there_is_cached(tmp_path, monkeypatch):
     (tmp_path / "models" / "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5").touch()
     assert is_cached("ResNet50V2")
     assert not is_cached("ResNet50")
+
+
+@pytest.mark.parametrize(
+    ("file", "network"),
+    [
+        ("vgg16_weights_tf_dim_ordering_tf_kernels.h5", "VGG16"),
+        ("mobilenet_1_0_224_tf.h5", "MobileNet"),
+        ("weights_mobilenet_v3_small_224_1.0_float_v2.h5", "MobileNetV3Small"),
+        ("efficientnetv2-b0.h5", "EfficientNetV2B0"),
+        ("efficientnetb0_notop.h5", None),
+        ("imagenet_class_index.json", None),
+    ],
+)
+def test_files_with_the_classifier_are_told_from_headless_ones(file, network):
+    assert network_of(file, headless=False) == network

@@ -3,7 +3,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from math import nan
 
+import numpy as np
 import pytest
 from made_runs import made_run
 from rich.console import Console
@@ -49,6 +51,7 @@ def test_every_form_shows_every_candidate():
         assert all(name in form for name in ("best<b>", "quick", "slow", "broken", "lost"))
     assert "best&lt;b&gt;" in RANKING._repr_html_()
     assert json.loads(RANKING.to_json())["ranking"][0]["model"] == "best<b>"
+    assert "caption" in RANKING._repr_html_()
     assert [row["rank"] for row in csv.DictReader(io.StringIO(RANKING.to_csv()))] == [
         "1", "2", "3", "", "",
     ]  # fmt: skip
@@ -64,3 +67,59 @@ def test_what_is_no_number_is_null_in_json():
 def test_an_empty_ranking_says_why_there_is_no_best():
     with pytest.raises(LookupError, match="lost: no file"):
         _ = Ranking((), {"lost": "no file"}).best
+
+
+def joint(outlook=None):
+    """Return a pool whose first two move together and cannot be told from each other."""
+    rng = np.random.default_rng(0)
+    draws = np.array([0.70, 0.705, 0.5]) + rng.normal(0, 0.02, size=(4000, 3))
+    estimates = tuple(
+        Estimate(name, float(mean), 0.02)
+        for name, mean in zip(("a", "b", "c"), draws.mean(axis=0), strict=True)
+    )
+    return Estimates("combined", estimates, draws=draws, outlook=outlook or {})
+
+
+def ranked_joint(**outlook):
+    records = [made_run(name, [0.5, 0.6]) for name in "abc"]
+    return ranked(joint(**outlook), records, dataset="digits", beta="beta/none")
+
+
+def test_joint_draws_give_confidence_and_groups():
+    ranking = ranked_joint()
+    assert [row.model for row in ranking] == ["b", "a", "c"]
+    assert [row.tie for row in ranking] == [1, 1, 2]
+    assert sum(row.p_best for row in ranking) == pytest.approx(1)
+    # the difference of b and a is normal(0.005, (0.02·√2)²)
+    assert ranking[0].p_best == pytest.approx(0.570, abs=0.02)
+    assert ranking[0].regret_points < ranking[1].regret_points < ranking[2].regret_points
+    assert "P(best) 0.5" in ranking.advice
+    assert "a is tied with it (expected loss by taking it: 0." in ranking.advice
+
+
+def test_the_advice_says_what_would_settle_a_tie():
+    settled = ranked_joint(outlook={1: 0.6, 5: 0.82, 10: 0.9}).advice
+    assert settled.endswith("; 5 more epochs would settle it.")
+    assert ranked_joint(outlook={1: 0.5, 45: 0.7}).advice.endswith(
+        "; 45 more epochs would hardly settle it."
+    )
+    assert ranked_joint(outlook={1: 0.95}).advice.endswith("; 1 more epoch would settle it.")
+
+
+def test_scores_without_accuracies_and_other_methods_beside():
+    records = [made_run(name, []) for name in "abc"]
+    first = Estimates("logme", tuple(Estimate(m, nan, score=s) for m, s in zip("abc", (1, 3, 2))))
+    second = Estimates("knn", (Estimate("a", nan, score=0.9), Estimate("b", nan, score=0.2)),
+                       {"c": "too few images"})  # fmt: skip
+    ranking = ranked(first, records, dataset="digits", beta="beta/none", beside=[second])
+    assert [row.model for row in ranking] == ["b", "c", "a"]
+    assert [dict(row.beside) for row in ranking] == [{"knn": 0.2}, {}, {"knn": 0.9}]
+    assert [ranking.place("knn", model) for model in "ab"] == [1, 2]
+    assert ranking.notes == ("knn: c: too few images",)
+    assert ranking.advice == "Take b: highest logme."
+    console = Console(file=io.StringIO(), width=80)
+    console.print(ranking)
+    assert "1 (0.9)" in console.file.getvalue()
+    assert "predicted" not in console.file.getvalue()
+    assert list(csv.DictReader(io.StringIO(ranking.to_csv())))[2]["knn"] == "0.9"
+    assert json.loads(ranking.to_json())["ranking"][0]["beside"] == {"knn": 0.2}

@@ -64,11 +64,38 @@ def network_on(pixels: Any, candidate: Candidate, card: Card) -> Any:
     return network
 
 
-def _constructed(candidate: Candidate, card: Card, pixels: Any, weights: str | None) -> Any:
+def classifier_on(pixels: Any, candidate: Candidate, card: Card) -> Any:
+    """Build an application with its ImageNet classifier on top of preprocessed images.
+
+    Parameters
+    ----------
+    pixels
+        Symbolic images as the network expects them, of its default size.
+    candidate
+        Its arguments.
+    card
+        The candidate's card, of an application.
+
+    Returns
+    -------
+    keras.Model
+        From what ``pixels`` were computed from to probabilities (n, 1000).
+
+    Raises
+    ------
+    WeightsUnavailableError
+        If the weights cannot be had. Nothing takes their place.
+    """
+    return _with_imagenet(candidate, card, pixels, include_top=True)
+
+
+def _constructed(
+    candidate: Candidate, card: Card, pixels: Any, weights: str | None, *, include_top: bool = False
+) -> Any:
     import keras
 
     return getattr(keras.applications, str(card.application))(
-        include_top=False,
+        include_top=include_top,
         weights=weights,
         input_tensor=pixels,
         input_shape=pixels.shape[1:],
@@ -94,19 +121,22 @@ def _alexnet(candidate: Candidate, pixels: Any) -> Any:
     return keras.Model(network.inputs[0], pooled)
 
 
-def _with_imagenet(candidate: Candidate, card: Card, pixels: Any) -> Any:
+def _with_imagenet(
+    candidate: Candidate, card: Card, pixels: Any, *, include_top: bool = False
+) -> Any:
     try:
         # Keras prints the download to stdout, which belongs to the ranking, and warns that it
         # loads weights trained at 224 px for other sizes.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
-            return _constructed(candidate, card, pixels, "imagenet")
+            return _constructed(candidate, card, pixels, "imagenet", include_top=include_top)
     except Exception as error:  # Keras raises the class Exception itself on a failed download
+        what = "ImageNet classifier" if include_top else "ImageNet weights"
         home = Path(os.environ.get("KERAS_HOME", "~/.keras"))
+        others = "." if include_top else ", give a weights path, or ask for weights 'random'."
         raise WeightsUnavailableError(
-            f"{candidate.name}: no ImageNet weights: {_reason(error)}. Put the file into "
-            f"{home / 'models'}, give a weights path, or ask for "
-            "weights 'random'."
+            f"{candidate.name}: no {what}: {_reason(error)}. Put the file into "
+            f"{home / 'models'}{others}"
         ) from error
 
 

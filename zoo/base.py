@@ -68,6 +68,17 @@ def build(candidate: Candidate, image_shape: tuple[int, int, int], *, seed: int)
     """
     import keras
 
+    check_image_shape(image_shape)
+    keras.utils.set_random_seed(seed)
+    if candidate.card is not None:
+        return _application(candidate, candidate.card, image_shape)
+    return _saved(candidate, image_shape)
+
+
+def check_image_shape(image_shape: tuple[int, int, int]) -> None:
+    """Raise InputError unless images are RGB, channels last, as Keras is configured too."""
+    import keras
+
     if len(image_shape) != 3 or image_shape[2] != 3 or min(image_shape) < 1:
         raise InputError(
             f"image_shape is {image_shape}. Give (height, width, 3): convert grey images to RGB."
@@ -77,10 +88,67 @@ def build(candidate: Candidate, image_shape: tuple[int, int, int], *, seed: int)
             "Keras is configured for image_data_format 'channels_first'. "
             "Set 'channels_last' in ~/.keras/keras.json."
         )
-    keras.utils.set_random_seed(seed)
-    if candidate.card is not None:
-        return _application(candidate, candidate.card, image_shape)
-    return _saved(candidate, image_shape)
+
+
+def whole_network(
+    candidate: Candidate, image_shape: tuple[int, int, int]
+) -> tuple[Any, tuple[int, ...], Preprocessing]:
+    """Build a file's or a preset's network on images of one shape, its head still on.
+
+    Returns
+    -------
+    keras.Model
+        From images (n, height, width, 3), values 0 to 255, to the network's own output.
+    tuple of int
+        Height and width that the network sees.
+    Preprocessing
+        What is done to the pixels in front of it.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be used so; the text says what to change.
+    WeightsUnavailableError
+        If it cannot be had.
+    """
+    import keras
+
+    from zoo.preset import load_preset
+    from zoo.saved import grafted, load_file
+
+    images = keras.Input(image_shape, name="images")
+    preset = candidate.kind == "preset"
+    network, scaling = load_preset(candidate) if preset else (load_file(candidate), None)
+    expected = network.inputs[0]
+    sides = zip(expected.shape[1:3], image_shape[:2], strict=True)
+    size = tuple(fixed or free for fixed, free in sides)
+    mode = candidate.preprocessing or "included"
+    pixels = preprocessed(resized(images, size), mode)
+    if scaling is not None:
+        pixels = scaling(pixels)
+    if expected.shape[3] == 1:
+        pixels = keras.ops.image.rgb_to_grayscale(pixels)
+    if "int" in expected.dtype:
+        pixels = keras.ops.round(pixels)
+    if expected.dtype != pixels.dtype:
+        pixels = keras.ops.cast(pixels, expected.dtype)
+    try:
+        return grafted(network, images, pixels), size, mode
+    except ValueError as error:
+        raise InputError(
+            f"{candidate.name} cannot take images of {size[0]} x {size[1]} px: "
+            f"{' '.join(str(error).split())[:300]}. State a larger image_size."
+        ) from error
+
+
+def resized(images: Any, size: tuple[int, ...]) -> Any:
+    """Return images of another height and width, or the same where they fit already."""
+    import keras
+
+    if tuple(images.shape[1:3]) == size:
+        return images
+    # Not the layer Resizing: called without ``training`` it takes the whole model for training.
+    return keras.ops.image.resize(images, size, interpolation="bilinear", antialias=True)
 
 
 def _application(candidate: Candidate, card: Card, image_shape: tuple[int, int, int]) -> Base:
@@ -90,7 +158,7 @@ def _application(candidate: Candidate, card: Card, image_shape: tuple[int, int, 
     size = tuple(max(side, card.smallest_size) for side in image_shape[:2])
     mode = candidate.preprocessing or card.preprocessing
     images = keras.Input(image_shape, name="images")
-    pixels = preprocessed(_resized(images, size), mode)
+    pixels = preprocessed(resized(images, size), mode)
     network = network_on(pixels, candidate, card)
     model = keras.Model(network.inputs[0], network.outputs[0], name=_identifier(candidate.name))
     return Base(
@@ -111,32 +179,9 @@ def _saved(candidate: Candidate, image_shape: tuple[int, int, int]) -> Base:
     """Build a file or a preset."""
     import keras
 
-    from zoo.preset import load_preset
-    from zoo.saved import grafted, headless, load_file
+    from zoo.saved import headless
 
-    images = keras.Input(image_shape, name="images")
-    preset = candidate.kind == "preset"
-    network, scaling = load_preset(candidate) if preset else (load_file(candidate), None)
-    expected = network.inputs[0]
-    sides = zip(expected.shape[1:3], image_shape[:2], strict=True)
-    size = tuple(fixed or free for fixed, free in sides)
-    mode = candidate.preprocessing or "included"
-    pixels = preprocessed(_resized(images, size), mode)
-    if scaling is not None:
-        pixels = scaling(pixels)
-    if expected.shape[3] == 1:
-        pixels = keras.ops.image.rgb_to_grayscale(pixels)
-    if "int" in expected.dtype:
-        pixels = keras.ops.round(pixels)
-    if expected.dtype != pixels.dtype:
-        pixels = keras.ops.cast(pixels, expected.dtype)
-    try:
-        whole = grafted(network, images, pixels)
-    except ValueError as error:
-        raise InputError(
-            f"{candidate.name} cannot take images of {size[0]} x {size[1]} px: "
-            f"{' '.join(str(error).split())[:300]}. State a larger image_size."
-        ) from error
+    whole, size, mode = whole_network(candidate, image_shape)
     features, head_removed = headless(whole)
     pooled, pooling = _pooled(features, candidate.name)
     model = keras.Model(whole.inputs[0], pooled, name=_identifier(candidate.name))
@@ -176,15 +221,6 @@ def _pooled(features: Any, name: str) -> tuple[Any, str | None]:
         f"{name} ends in a tensor of shape {tuple(features.shape)}. "
         "Give a network that ends in feature maps, tokens or one vector an image."
     )
-
-
-def _resized(images: Any, size: tuple[int, ...]) -> Any:
-    import keras
-
-    if tuple(images.shape[1:3]) == size:
-        return images
-    # Not the layer Resizing: called without ``training`` it takes the whole model for training.
-    return keras.ops.image.resize(images, size, interpolation="bilinear", antialias=True)
 
 
 def _identifier(name: str) -> str:

@@ -13,13 +13,15 @@ from ncselect.methods.best_value import BestValue
 from ncselect.methods.capacitance import Capacitance
 from ncselect.methods.last_value import LastValue
 from ncselect.methods.permuted_beta import PermutedBeta
+from ncselect.methods.prior import Prior
 from ncselect.methods.random_input import RandomInput
 from ncselect.methods.ridge_controls import InverseEpoch, Residual, TrainingError, TrainingLoss
+from ncselect.methods.scored import SCORED
 from ncselect.methods.window_mean import WindowMean
 from ncselect.types import Background, Estimates, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
-__all__ = ["METHODS", "PLAIN", "Method", "MethodCard", "method", "parsed_method"]
+__all__ = ["DEFAULT", "METHODS", "PLAIN", "Method", "MethodCard", "method", "parsed_method"]
 
 
 class Method(Protocol):
@@ -95,24 +97,28 @@ class MethodCard:
         return tuple(inspect.signature(self.make).parameters)
 
 
-METHODS: Mapping[str, MethodCard] = MappingProxyType(
-    {
-        kind.name: MethodCard(kind, kind.summary, kind.source)
-        for kind in (
-            Capacitance,
-            LastValue,
-            BestValue,
-            WindowMean,
-            TrainingLoss,
-            TrainingError,
-            Residual,
-            InverseEpoch,
-            PermutedBeta,
-            RandomInput,
-        )
-    }
+_KINDS: tuple[Any, ...] = (
+    Capacitance,
+    LastValue,
+    BestValue,
+    WindowMean,
+    Prior,
+    *SCORED,
+    TrainingLoss,
+    TrainingError,
+    Residual,
+    InverseEpoch,
+    PermutedBeta,
+    RandomInput,
 )
 
+METHODS: Mapping[str, MethodCard] = MappingProxyType(
+    {kind.name: MethodCard(kind, kind.summary, kind.source) for kind in _KINDS}
+)
+"""Name → method, in the order of lists."""
+
+DEFAULT = "capacitance"
+"""The method of ``rank`` where none is named."""
 
 PLAIN = "best-value"
 """The plainest method that is any good: what the others are held against."""

@@ -37,6 +37,7 @@ def pool_estimates(
     *,
     signals: Iterable[str],
     least_epochs: int = 1,
+    in_step: bool = True,
     notes: tuple[str, ...] = (),
 ) -> Estimates:
     """Ask for an estimate of every candidate that all conditions allow; refuse the others.
@@ -57,6 +58,9 @@ def pool_estimates(
         What the runs must have recorded.
     least_epochs
         Epochs below which the method has nothing to say.
+    in_step
+        Whether runs with fewer epochs than the pool are refused: not by methods that look at
+        no epoch.
     notes
         Passed on.
 
@@ -71,7 +75,7 @@ def pool_estimates(
             f"records hold {', '.join(twice)} more than once; give one run per candidate, such as "
             "one seed at a time"
         )
-    epochs = observed_epochs(records)
+    epochs = observed_epochs(records) if in_step else 0
     wanted = sorted(signals)
     answered: list[Estimate] = []
     refused: dict[str, str] = {}

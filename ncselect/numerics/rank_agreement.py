@@ -1,4 +1,4 @@
-"""How well predictions order a pool whose truth is known: four measures, weighted by counts.
+"""How well predictions order a pool whose truth is known: measures weighted by counts.
 
 Each measure takes truth and prediction of n models and a matrix of counts, shape (resamples, n):
 how often a model stands in each resample. A measure's value for a row is its plain definition
@@ -109,6 +109,61 @@ def top_one_hit(truth: Floats, predicted: Floats, counts: Counts) -> Floats:
     best = np.where(counts > 0, truth, -np.inf).max(axis=1)
     share = _pick_shares(predicted, counts)
     return np.asarray((share * (truth == best[:, None])).sum(axis=1))
+
+
+def top_three_hit(truth: Floats, predicted: Floats, counts: Counts) -> Floats:
+    """Probability that the three predicted best hold a best model, ties broken at random.
+
+    Parameters
+    ----------
+    truth, predicted
+        Values of n models, shape (n,), finite.
+    counts
+        Copies of each model, shape (resamples, n).
+
+    Returns
+    -------
+    ndarray
+        In [0, 1], shape (resamples,); 1 in pools of three and fewer.
+    """
+    taken = np.minimum(3, counts.sum(axis=1))
+    order = np.argsort(-predicted)
+    third = (np.cumsum(counts[:, order], axis=1) >= taken[:, None]).argmax(axis=1)
+    threshold = predicted[order][third][:, None]
+    best = truth == np.where(counts > 0, truth, -np.inf).max(axis=1, keepdims=True)
+    above, level = counts * (predicted > threshold), counts * (predicted == threshold)
+    places = taken - above.sum(axis=1)  # left for those at the threshold, drawn from among them
+    tied, tied_best = level.sum(axis=1), (level * best).sum(axis=1)
+    missed = np.where((above * best).any(axis=1), 0.0, 1.0)
+    for turn in range(3):  # without replacement: the probability that every turn misses
+        left = np.maximum(tied - turn, 1)
+        share = np.clip((tied - tied_best - turn) / left, 0.0, 1.0)
+        missed *= np.where(turn < places, share, 1.0)
+    return np.asarray(1.0 - missed)
+
+
+def better_half(truth: Floats, counts: Counts) -> Counts:
+    """Return the counts of the better half by truth, half a model rounded up.
+
+    Parameters
+    ----------
+    truth
+        Values of n models, shape (n,); of models with the same truth the first counts as better.
+    counts
+        Copies of each model, shape (resamples, n).
+
+    Returns
+    -------
+    ndarray
+        Shape (resamples, n); each row's sum is half of what it was, rounded up.
+    """
+    half = (counts.sum(axis=1, keepdims=True) + 1) // 2
+    order = np.argsort(-truth, kind="stable")
+    ordered = counts[:, order]
+    before = np.cumsum(ordered, axis=1) - ordered
+    kept = np.empty_like(counts)
+    kept[:, order] = np.clip(half - before, 0, ordered)
+    return kept
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:

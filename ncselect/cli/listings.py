@@ -1,0 +1,140 @@
+"""ncselect models, datasets, methods, runs: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.listing import Format, show
+
+if TYPE_CHECKING:
+    from ncselect.features import StoredFeatures
+    from ncselect.run import Run
+
+
+def models(
+    group: Annotated[str, typer.Argument(help="A group, or one model's name.")] = "all",
+    output: FormatOption = Format.table,
+) -> None:
+    """List what can be ranked, with what is known of each."""
+    from zoo.models import GROUPS, candidates
+
+    rows = [
+        {
+            "model": card.name,
+            "parameters": card.parameters,
+            "megabytes": round(card.megabytes, 1),
+            "depth": card.depth,
+            "top1": card.top1,
+            "top5": card.top5,
+            "input": card.default_size,
+            "smallest": card.smallest_size,
+            "preprocessing": card.preprocessing,
+        }
+        for card in (one.card for one in candidates(group))
+        if card is not None
+    ]
+    show(rows, output, f"{len(rows)} models; groups: {', '.join(GROUPS)}")
+
+
+def datasets(output: FormatOption = Format.table) -> None:
+    """List the named datasets; any tfds:NAME, folder, tar, zip, npz or idx folder works too."""
+    from zoo.datasets import DATASETS
+
+    rows = [
+        {
+            "dataset": card.name,
+            "source": f"tfds:{card.tfds}" if card.tfds else "bundled",
+            "classes": card.classes,
+            "image": "×".join(map(str, card.image_size)) if card.image_size else "various",
+            "train": card.train,
+            "test": card.test or None,
+            "about": card.about,
+        }
+        for card in DATASETS.values()
+    ]
+    show(rows, output, "Also: tfds:NAME, or a path to a folder, tar, zip, .npz or idx folder.")
+
+
+def methods(output: FormatOption = Format.table) -> None:
+    """List the ways to predict a candidate's final accuracy."""
+    from ncselect.methods import METHODS, method
+    from ncselect.scores import SCORES
+
+    rows = [
+        {
+            "method": name,
+            "summary": one.summary,
+            "epochs": one.least_epochs,
+            "needs": ", ".join(sorted(one.signals | {SCORES[score].needs for score in one.scores})),
+        }
+        for name, one in ((name, method(name)) for name in METHODS)
+    ]
+    show(rows, output)
+
+
+def runs(
+    store: StoreOption = Path("runs"),
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(help="Delete the run with this key (or its beginning); 'all' for all."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete unasked.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """List the stored runs and features, or delete some to free their space."""
+    from ncselect.store import RunStore
+
+    kept = RunStore(store, create=False)
+    for run in kept.unreadable():
+        err.print(f"unreadable, can only be deleted: {run.folder.name}", style="red", markup=False)
+    if delete:
+        everything: list[Run | StoredFeatures]
+        everything = [*kept.runs(), *kept.unreadable(), *kept.features()]
+        chosen = everything if delete == ["all"] else kept.select(delete)
+        freed = sum(one.megabytes for one in chosen)
+        what = f"{len(chosen)} {'folder' if len(chosen) == 1 else 'folders'}"
+        if not yes:
+            typer.confirm(f"Delete {what} ({freed:.0f} MB)?", abort=True, err=True)
+        for one in chosen:
+            one.delete()
+        err.print(f"Deleted {what}, {freed:.0f} MB freed.")
+        return
+    rows = []
+    for run in kept.runs():
+        record = run.record()
+        rows.append(
+            {
+                "key": record.spec.key,
+                "model": record.spec.model,
+                "dataset": record.spec.dataset,
+                "seed": record.spec.seed,
+                "epochs": record.epochs,
+                "status": record.status,
+                "last": (
+                    record.observations[-1].signals["validation-accuracy"]
+                    if record.observations
+                    else None
+                ),
+                "truth": record.truth[max(record.truth)] if record.truth else None,
+                "megabytes": round(run.megabytes, 1),
+                "error": record.error,
+            }
+        )
+    nothing = dict.fromkeys(("seed", "epochs", "last", "truth", "error"))
+    rows += [
+        {
+            "key": features.key,
+            "model": features.spec["model"],
+            "dataset": features.spec["dataset"],
+            **nothing,
+            "status": "features",
+            "megabytes": round(features.megabytes, 1),
+        }
+        for features in kept.features()
+        if features.key
+    ]
+    show(rows, output)

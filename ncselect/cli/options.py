@@ -1,0 +1,46 @@
+"""What the commands share: where they print, options that several take, how numbers are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ncselect.listing import Format
+from zoo.errors import InputError
+
+out = Console()
+err = Console(stderr=True)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the runs.")]
+HistoryOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--history",
+        help="Finished runs that methods may learn from: a store or a file of plain curves; may "
+        "be given again.",
+    ),
+]
+ExperienceOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--experience",
+        help="Final accuracies on other datasets: a store, or a CSV of model, dataset, accuracy; "
+        "the built-in table is always used.",
+    ),
+]
+
+
+def integers(option: str, text: str, least: int = 1) -> list[int]:
+    """Return whole numbers separated by commas, or raise naming the option."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < least:
+        allowed = "positive numbers" if least else "positive numbers, or 0 for no training"
+        raise InputError(f"{option}: '{text}' came; give {allowed}, such as 5,10")
+    return numbers

@@ -1,0 +1,195 @@
+"""ncselect rank: candidates and a dataset in, a ranking out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ncselect.cli.options import (
+    ExperienceOption,
+    FormatOption,
+    HistoryOption,
+    StoreOption,
+    err,
+    integers,
+    out,
+)
+from ncselect.listing import Format, show
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    from ncselect.selection import Selection
+
+
+def rank(
+    models: Annotated[
+        list[str],
+        typer.Option(
+            help="Candidates: names, groups, pool files (.toml), .keras files, hub:PRESET; "
+            "separated by commas or given again."
+        ),
+    ],
+    dataset: Annotated[
+        str, typer.Option(help="A name, tfds:NAME, or the path of a folder, tar, zip or npz.")
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How to predict: NAME or NAME:OPTION=VALUE,…; see 'methods'. Given again, the "
+            "first ranks and the others are shown beside it."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs to observe each candidate for; default: 5, or 0 if no method needs any."
+        ),
+    ] = None,
+    history: HistoryOption = None,
+    experience: ExperienceOption = None,
+    horizon: Annotated[int, typer.Option(help="The epoch whose accuracy is predicted.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    weights: Annotated[
+        str, typer.Option(help="'imagenet', 'random' (not pre-trained) or a path.")
+    ] = "imagenet",
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the square images; default: the dataset's own.")
+    ] = None,
+    train_size: Annotated[int | None, typer.Option(help="Training images.")] = None,
+    validation_size: Annotated[int | None, typer.Option(help="Validation images.")] = None,
+    test_size: Annotated[int | None, typer.Option(help="Test images.")] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(help="Images per training step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    optimizer: Annotated[str, typer.Option(help="adam, sgd or rmsprop.")] = "adam",
+    augmentation: Annotated[str, typer.Option(help="none, flip or flip-crop.")] = "none",
+    batch_norm_momentum: Annotated[
+        str, typer.Option(help="steps (follows the steps per epoch) or keras.")
+    ] = "steps",
+    probe_order: Annotated[
+        str, typer.Option(help="Probe unit: bn-dense or dense-bn.")
+    ] = "bn-dense",
+    probe_statistics: Annotated[
+        str, typer.Option(help="Probe unit's batch norm: batch or inference.")
+    ] = "batch",
+    probe_head: Annotated[
+        str, typer.Option(help="Probe unit's classifier: frozen or trained.")
+    ] = "frozen",
+    probe_units: Annotated[
+        str, typer.Option(help="Probe unit: widths of its hidden layers.")
+    ] = "256,128",
+    probe_dropout: Annotated[float, typer.Option(help="Probe unit: dropout rate.")] = 0.4,
+    probe_activation: Annotated[str, typer.Option(help="Probe unit: relu or linear.")] = "relu",
+    probe_initializer: Annotated[
+        str, typer.Option(help="Probe unit: he_normal (truncated) or he_normal_untruncated.")
+    ] = "he_normal",
+    probe_size: Annotated[
+        int, typer.Option(help="Training images that signals are measured on.")
+    ] = 512,
+    store: StoreOption = Path("runs"),
+    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads per run; default: cores / workers.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep checkpoints of runs that reach the horizon.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Rank candidates by predicted final accuracy, after a few epochs of fine-tuning or none."""
+    from ncselect.methods import DEFAULT
+    from ncselect.selection import selection
+    from ncselect.types import Settings
+
+    with err.status("Reading the images …") as status:
+        question = selection(
+            models,
+            dataset,
+            method_name=method or DEFAULT,
+            history=history or (),
+            experience=experience or (),
+            epochs=epochs,
+            horizon=horizon,
+            seed=seed,
+            settings=Settings(
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                optimizer=optimizer,
+                augmentation=augmentation,
+                batch_norm_momentum=batch_norm_momentum,
+                probe_order=probe_order,
+                probe_statistics=probe_statistics,
+                probe_head=probe_head,
+                probe_units=tuple(integers("probe-units", probe_units)),
+                probe_dropout=probe_dropout,
+                probe_activation=probe_activation,
+                probe_initializer=probe_initializer,
+                probe_size=probe_size,
+            ),
+            weights=weights,
+            image_size=image_size,
+            train_size=train_size,
+            validation_size=validation_size,
+            test_size=test_size,
+            skip_corrupt=skip_corrupt,
+            store=store,
+            workers=workers,
+            threads=threads,
+            keep=keep,
+            prepared=lambda done, total: status.update(
+                f"Reading the images … {done}" + (f" of {total}" if total else "")
+            ),
+        )
+    if plan:
+        match output:
+            case Format.json:
+                typer.echo(json.dumps(question.plan.to_dict(), indent=1))
+            case Format.csv:
+                show(question.plan.to_dict()["runs"], output)
+            case Format.table:
+                out.print(question.plan)
+        return
+    err.print(question.plan)
+    if question.plan.is_long and not yes:
+        if not sys.stdin.isatty():
+            raise InputError("this is a long plan; start it with --yes, or look with --plan")
+        typer.confirm("Start?", abort=True, err=True)
+    _answer(question, output)
+
+
+def _answer(question: Selection, output: Format) -> None:
+    from ncselect.progress import Progress
+
+    names = [job.spec.model for job in question.jobs]
+    try:
+        with Progress(names, question.epochs, beta=question.beta, console=err) as watch:
+            ranking = question.ranking(watch=watch)
+    except KeyboardInterrupt:
+        program = Path(sys.argv[0]).name
+        words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
+        command = shlex.join([*words, *sys.argv[1:]])
+        err.print(
+            f"Stopped. Every finished epoch is kept; go on with:\n{command}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+    match output:
+        case Format.json:
+            typer.echo(ranking.to_json())
+        case Format.csv:
+            typer.echo(ranking.to_csv(), nl=False)
+        case Format.table:
+            out.print(ranking)
+    if not ranking.rows:
+        raise typer.Exit(1)

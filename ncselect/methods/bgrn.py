@@ -1,0 +1,155 @@
+"""ν-SVR from the curve, its differences and known facts, learnt from finished trainings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.methods.history import checked_history, checked_horizon, finished_curves
+from ncselect.methods.pool import ACCURACY, pool_estimates
+from ncselect.methods.randomness import checked_seed
+from ncselect.numerics.curve_regression import CurveRegression, curve_features, curve_regression
+from ncselect.types import Curve, Estimate, Estimates, RunRecord
+
+LEAST_CURVES = 6  # of each three folds, four to learn from and two to judge by
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveSupportVectors:
+    """A ν-SVR on the observed epochs, their differences, and what is known before training.
+
+    Facts are the numbers that every finished curve and the candidate have and that vary among
+    the curves; those that are positive throughout are taken as logarithms.
+
+    Attributes
+    ----------
+    horizon
+        The epoch whose accuracy is predicted.
+    history
+        Finished trainings to learn from; those of fewer epochs than the horizon are left out.
+    seed
+        Seeds the folds and the random search; the answer does not depend on the pool.
+
+    References
+    ----------
+    Baker et al., Accelerating neural architecture search using performance prediction, 2017
+    (arXiv 1705.10823).
+    """
+
+    name: ClassVar[str] = "bgrn"
+    summary: ClassVar[str] = "ν-SVR on curve, differences and facts; needs a history"
+    source: ClassVar[str] = "Baker, Gupta, Raskar & Naik 2017 (arXiv 1705.10823)"
+    least_epochs: ClassVar[int] = 1
+    pooled: ClassVar[bool] = False
+    scores: ClassVar[frozenset[str]] = frozenset()
+
+    horizon: int = 50
+    history: tuple[Curve, ...] = field(default=(), repr=False)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_horizon(self.horizon)
+        checked_history(self.history)
+        checked_seed(self.seed)
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals the runs must have recorded."""
+        return frozenset({ACCURACY})
+
+    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
+        """Estimate every candidate's accuracy at the horizon.
+
+        Parameters
+        ----------
+        records
+            One run per candidate, epochs 0 … E.
+
+        Returns
+        -------
+        Estimates
+            Means clipped to [0, 1], scores not; ``sd`` is the root mean squared error of the
+            out-of-fold predictions of the history. Diagnostics: ``curves`` learnt from,
+            ``facts`` used, the chosen ``C``, ``gamma`` and ``nu``. All are refused where the
+            history has fewer than six curves that are long enough.
+
+        Raises
+        ------
+        InputError
+            If two runs have the same candidate's name.
+        """
+        learnt: dict[tuple[str, ...], CurveRegression] = {}
+
+        def estimate(record: RunRecord) -> Estimate:
+            curve = record.curve(ACCURACY)
+            chosen, early, final = finished_curves(
+                self.history, observed=curve.size, horizon=self.horizon, least=LEAST_CURVES
+            )
+            known, own = [_numbers(one.facts) for one in chosen], candidate_facts(record)
+            facts = _usable(known, own)
+            table = _table([*known, own], facts)
+            features = np.hstack([curve_features(np.vstack([early, curve])), table])
+            if facts not in learnt:
+                learnt[facts] = curve_regression(features[:-1], final, seed=self.seed)
+            (mean,) = learnt[facts].predict(features[-1:])
+            return Estimate(
+                record.spec.model,
+                mean=float(np.clip(mean, 0.0, 1.0)),
+                sd=learnt[facts].residual_sd,
+                diagnostics={
+                    "curves": len(chosen),
+                    "facts": len(facts),
+                    **learnt[facts].parameters,
+                },
+                score=float(mean),
+            )
+
+        return pool_estimates(self.name, records, estimate, signals=self.signals)
+
+
+def candidate_facts(record: RunRecord) -> dict[str, float]:
+    """Return the numbers known of a candidate before training, by name.
+
+    They are those of its settings, of the facts of its run, such as ``parameters``, and of
+    ``spec.candidate["facts"]``; the later ones win.
+    """
+    settings = dataclasses.asdict(record.spec.settings)
+    return _numbers({**settings, **record.facts, **record.spec.candidate.get("facts", {})})
+
+
+def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in facts.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def _usable(known: Sequence[Mapping[str, float]], own: Mapping[str, float]) -> tuple[str, ...]:
+    """Name the facts that all have and that vary in the history.
+
+    One that is positive in the history and not of the candidate has no logarithm to compare.
+    """
+    varying = [
+        name
+        for name in sorted(set(own).intersection(*known))
+        if len({facts[name] for facts in known}) > 1
+    ]
+    return tuple(name for name in varying if own[name] > 0 or not _positive(known, name))
+
+
+def _table(everyone: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
+    """Return facts as columns, shape (len(everyone), len(names)), logarithms where positive."""
+    table = np.array([[facts[name] for name in names] for facts in everyone], dtype=float)
+    positive = (table > 0).all(axis=0)
+    return np.where(positive, np.log(np.where(positive, table, 1.0)), table)
+
+
+def _positive(known: Sequence[Mapping[str, float]], name: str) -> bool:
+    return all(facts[name] > 0 for facts in known)
