@@ -20,12 +20,12 @@ from ncselect.curves import read_curves
 from ncselect.numerics.curve_learning import fitted, momentum_weight, random_lessons
 from ncselect.numerics.curve_model import (
     Array,
-    CurvePrior,
     fade,
     log_odds,
     mixture,
     momentum,
 )
+from ncselect.numerics.curve_prior import CurvePrior
 
 EPOCHS = (3, 5, 7, 10, 15)
 PENALTY = 2e-3
@@ -61,7 +61,7 @@ def grouped(path: str) -> Mapping[str, Array]:
     }
 
 
-def learned_prior(groups: Sequence[Array], seed: int = 0) -> CurvePrior:
+def learned_prior(groups: Sequence[Array], *, pools: int = 250, seed: int = 0) -> CurvePrior:
     """Learn everything but ``shared`` from curves (m, T) that may be compared within a group."""
     rng = np.random.default_rng(seed)
     pairs = []
@@ -84,21 +84,18 @@ def learned_prior(groups: Sequence[Array], seed: int = 0) -> CurvePrior:
         level_sd=float(np.std(levels, ddof=1)),
         level_spread=float(np.sqrt(np.mean([final.var() for final in finals]))),
     )
-    return fitted(prior, random_lessons(groups, weight, rng, pools=250), penalty=PENALTY)
+    return fitted(prior, random_lessons(groups, weight, rng, pools=pools), penalty=PENALTY)
 
 
 def shared(groups: Mapping[str, Array]) -> float:
     """Return the mean square of the data sets' mean normal score, each predicted by the others."""
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtri
 
     squares = []
     for held in groups:
         prior = learned_prior([curves for name, curves in groups.items() if name != held])
-        lesson = random_lessons(
-            [groups[held]], prior.momentum, np.random.default_rng(1), pools=250
-        )
-        weights, means, sds = mixture(prior, lesson.seen)
-        chance = (weights * ndtr((lesson.final[:, None] - means) / sds)).sum(axis=1)
+        lesson = random_lessons([groups[held]], prior.momentum, np.random.default_rng(1), pools=250)
+        chance = mixture(prior, lesson.seen).chance_below(lesson.final[:, None])[:, 0]
         score = ndtri(np.clip(chance, 1e-4, 1 - 1e-4))
         squares.append(float(np.average(score, weights=lesson.weight)) ** 2)
     return float(np.mean(squares))

@@ -239,8 +239,8 @@ def _unlike_the_published(candidate: Mapping[str, Any]) -> str | None:
             f"{name}={value}" for name, value in candidate.get("arguments", {}).items()
         )
         return (
-            f"the accuracy published for {candidate.get('source')} is that of its default arguments, "
-            f"not of {stated}; {remedy}"
+            f"the accuracy published for {candidate.get('source')} is that of its default "
+            f"arguments, not of {stated}; {remedy}"
         )
     if candidate.get("weights") != "imagenet":
         return (

@@ -202,7 +202,7 @@ class RunRecord:
 
         A failure that came later is not known yet.
         """
-        later = self.epochs >= epochs
+        later = bool(self.observations) and self.epochs >= epochs
         return dataclasses.replace(
             self,
             observations=self.observations[: epochs + 1],

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ncselect.numerics.capacitance import DEFINITIONS
+from ncselect.scores import SCORES
 from ncselect.types import Observation, RunRecord, RunSpec
 
 
 def made_run(
     model, accuracy, *, beta=None, validation=500, status="complete", error=None, truth=None,
-    dataset="digits", seed=0, drop=(), **signals,
+    dataset="digits", seed=0, drop=(), scores=None, **signals,
 ):  # fmt: skip
-    """Return a run with the given curve; its other signals fall as the accuracy rises."""
+    """Return a run with the given curve; its other signals fall as the accuracy rises.
+
+    Its scores that need no training are random, but the same for the same name.
+    """
     accuracy = np.asarray(accuracy, dtype=float)
     epochs = np.arange(1, len(accuracy) + 1)
     noise = np.random.default_rng([len(model), *model.encode()])
@@ -44,7 +48,12 @@ def made_run(
         data={"counts": {"validation": validation}} if validation else {},
         seed=seed,
     )
-    return RunRecord(spec, tuple(observations), status, error, truth=truth or {})
+    if scores is None:
+        scores = {
+            name: float(score)
+            for name, score in zip(SCORES, noise.random(len(SCORES)), strict=True)
+        }
+    return RunRecord(spec, tuple(observations), status, error, truth=truth or {}, scores=scores)
 
 
 def rising_curve(final, speed, epochs, rng=None, noise=0.0):

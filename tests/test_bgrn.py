@@ -112,17 +112,18 @@ def test_facts_are_used_where_all_have_them():
 
 
 def test_what_is_known_of_a_candidate():
-    run = candidate("a", [0.5], {"parameters": 7, "depth": 3, "layers": float("nan"), "kind": "x"})
-    settings = dataclasses.replace(run.spec, settings=Settings(learning_rate=0.01))
-    run = dataclasses.replace(
-        run, spec=settings, facts={"parameters": 5, "seconds": 1.5, "resized_to": [32, 32]}
-    )
-    known = candidate_facts(run)
-    assert known["parameters"] == 7
-    assert known["depth"] == 3
+    facts = {"parameters": 5, "seconds": 1.5, "resized_to": [32, 32], "trained": True}
+    run = dataclasses.replace(made_run("a", [0.5]), facts=facts)
+    spec = dataclasses.replace(run.spec, settings=Settings(learning_rate=0.01))
+    known = candidate_facts(dataclasses.replace(run, spec=spec))
+    assert known["parameters"] == 5
     assert known["seconds"] == 1.5
     assert known["learning_rate"] == 0.01
-    assert not {"layers", "kind", "resized_to", "optimizer"} & set(known)
+    assert not {"resized_to", "trained", "optimizer"} & set(known)
+    own = candidate("a", [0.5], {"parameters": 7, "lr": 0.1, "layers": float("nan"), "kind": "x"})
+    assert candidate_facts(dataclasses.replace(own, facts=facts)) == {
+        "parameters": 7, "lr": 0.1, "seconds": 1.5,
+    }  # fmt: skip
 
 
 def test_an_answer_depends_on_seed_and_history_not_on_the_pool():

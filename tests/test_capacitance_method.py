@@ -82,9 +82,7 @@ def test_what_is_beyond_an_accuracy_is_clipped_and_said():
         accuracy = (1.2 if slope < 0 else -0.2) + slope * BETA[3:]
         estimate = one(method("capacitance"), made_run("a", accuracy, beta=BETA[3:]))
         assert estimate.mean == bound
-        assert estimate.score == pytest.approx(
-            1.2 if slope < 0 else -0.2, abs=1e-2
-        )
+        assert estimate.score == pytest.approx(1.2 if slope < 0 else -0.2, abs=1e-2)
 
 
 def test_a_beta_identically_zero_gives_the_mean_of_the_window():

@@ -10,8 +10,12 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from ncselect.methods.best_value import BestValue
+from ncselect.methods.bgrn import CurveSupportVectors
 from ncselect.methods.capacitance import Capacitance
+from ncselect.methods.cl import SourceTaskCurves
+from ncselect.methods.combined import Combined
 from ncselect.methods.last_value import LastValue
+from ncselect.methods.lc import ParametricCurves
 from ncselect.methods.permuted_beta import PermutedBeta
 from ncselect.methods.prior import Prior
 from ncselect.methods.random_input import RandomInput
@@ -98,10 +102,14 @@ class MethodCard:
 
 
 _KINDS: tuple[Any, ...] = (
+    Combined,
     Capacitance,
     LastValue,
     BestValue,
     WindowMean,
+    ParametricCurves,
+    SourceTaskCurves,
+    CurveSupportVectors,
     Prior,
     *SCORED,
     TrainingLoss,
@@ -117,7 +125,7 @@ METHODS: Mapping[str, MethodCard] = MappingProxyType(
 )
 """Name → method, in the order of lists."""
 
-DEFAULT = "capacitance"
+DEFAULT = "combined"
 """The method of ``rank`` where none is named."""
 
 PLAIN = "best-value"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.methods.history import checked_history, checked_horizon, finished_curves
+from ncselect.methods.finished import checked_history, checked_horizon, finished_curves
 from ncselect.methods.pool import ACCURACY, pool_estimates
 from ncselect.methods.randomness import checked_seed
 from ncselect.numerics.curve_regression import CurveRegression, curve_features, curve_regression
@@ -116,18 +116,19 @@ class CurveSupportVectors:
 def candidate_facts(record: RunRecord) -> dict[str, float]:
     """Return the numbers known of a candidate before training, by name.
 
-    They are those of its settings, of the facts of its run, such as ``parameters``, and of
-    ``spec.candidate["facts"]``; the later ones win.
+    They are those of ``spec.candidate["facts"]`` where it has them, else of its settings, and of
+    the facts of its run, such as ``parameters``; the candidate's own win.
     """
-    settings = dataclasses.asdict(record.spec.settings)
-    return _numbers({**settings, **record.facts, **record.spec.candidate.get("facts", {})})
+    own = record.spec.candidate.get("facts")
+    settings = dataclasses.asdict(record.spec.settings) if own is None else {}
+    return _numbers({**settings, **record.facts, **(own or {})})
 
 
 def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in facts.items()
-        if isinstance(value, int | float) and math.isfinite(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     }
 
 

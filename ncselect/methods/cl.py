@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ncselect.methods.history import checked_history, checked_horizon, finished_curves
+from ncselect.methods.finished import checked_history, checked_horizon, finished_curves
 from ncselect.methods.pool import ACCURACY, pool_estimates
 from ncselect.numerics.source_task_curves import source_task_predictions
 from ncselect.types import Curve, Estimate, Estimates, RunRecord

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ncselect.methods.history import checked_horizon
+from ncselect.methods.finished import checked_horizon
 from ncselect.methods.pool import ACCURACY, pool_estimates
 from ncselect.methods.randomness import checked_seed, run_generator
 from ncselect.numerics.curve_posterior import checked_sampling, horizon_prediction

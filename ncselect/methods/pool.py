@@ -30,30 +30,22 @@ def validation_images(record: RunRecord) -> int | None:
     return int(size) if size else None
 
 
-def pool_estimates(
-    name: str,
+def usable(
     records: Sequence[RunRecord],
-    estimate: Callable[[RunRecord], Estimate],
     *,
     signals: Iterable[str],
     least_epochs: int = 1,
     in_step: bool = True,
-    notes: tuple[str, ...] = (),
-) -> Estimates:
-    """Ask for an estimate of every candidate that all conditions allow; refuse the others.
+) -> tuple[list[RunRecord], dict[str, str]]:
+    """Sort a pool into runs that a method can use and those that are refused, with the reason.
 
-    Refused, with the reason: failed runs; runs with fewer epochs than the pool or than the
-    method needs; runs that lack a signal or whose signal is not finite at an epoch; runs whose
-    numbers the method's mathematics rejects with an ``InputError``.
+    Refused are failed runs; runs with fewer epochs than the pool or than the method needs; runs
+    that lack a signal or whose signal is not finite at an epoch.
 
     Parameters
     ----------
-    name
-        The method's name.
     records
         The pool.
-    estimate
-        What the method makes of one run; called only where nothing stands against it.
     signals
         What the runs must have recorded.
     least_epochs
@@ -61,8 +53,6 @@ def pool_estimates(
     in_step
         Whether runs with fewer epochs than the pool are refused: not by methods that look at
         no epoch.
-    notes
-        Passed on.
 
     Raises
     ------
@@ -77,18 +67,60 @@ def pool_estimates(
         )
     epochs = observed_epochs(records) if in_step else 0
     wanted = sorted(signals)
-    answered: list[Estimate] = []
+    good: list[RunRecord] = []
     refused: dict[str, str] = {}
     for record in records:
         reason = _obstacle(record, wanted, pool_epochs=epochs, least_epochs=least_epochs)
         if reason is None:
-            try:
-                answered.append(estimate(record))
-            except InputError as unusable:
-                reason = str(unusable)
-        if reason is not None:
+            good.append(record)
+        else:
             refused[record.spec.model] = reason
-    return Estimates(name, tuple(answered), refused, notes if answered else ())
+    return good, refused
+
+
+def pool_estimates(
+    name: str,
+    records: Sequence[RunRecord],
+    estimate: Callable[[RunRecord], Estimate],
+    *,
+    signals: Iterable[str],
+    least_epochs: int = 1,
+    in_step: bool = True,
+    notes: tuple[str, ...] = (),
+) -> Estimates:
+    """Ask for an estimate of every candidate that all conditions allow; refuse the others.
+
+    Refused are the runs that are not :func:`usable`, and those whose numbers the method's
+    mathematics rejects with an ``InputError``.
+
+    Parameters
+    ----------
+    name
+        The method's name.
+    records
+        The pool.
+    estimate
+        What the method makes of one run; called only where nothing stands against it.
+    signals, least_epochs, in_step
+        As for :func:`usable`.
+    notes
+        Passed on.
+
+    Raises
+    ------
+    InputError
+        If two runs have the same candidate's name.
+    """
+    good, refused = usable(records, signals=signals, least_epochs=least_epochs, in_step=in_step)
+    answered: list[Estimate] = []
+    for record in good:
+        try:
+            answered.append(estimate(record))
+        except InputError as unusable:
+            refused[record.spec.model] = str(unusable)
+    in_order = {one.spec.model: refused[one.spec.model] for one in records
+                if one.spec.model in refused}  # fmt: skip
+    return Estimates(name, tuple(answered), in_order, notes if answered else ())
 
 
 def _obstacle(
@@ -103,7 +135,7 @@ def _obstacle(
         )
     if record.epochs < least_epochs:
         return f"{_epochs(record.epochs)} observed; observe {least_epochs} or more"
-    for signal in signals:
+    for signal in signals if record.epochs else ():
         reason = _unusable(record, signal)
         if reason is not None:
             return reason

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.numerics.curve_model import (
     Array,
-    CurvePrior,
     PoolView,
     fade,
     log_odds,
@@ -24,6 +24,7 @@ from ncselect.numerics.curve_model import (
     momentum,
     view,
 )
+from ncselect.numerics.curve_prior import CurvePrior
 
 FREE = tuple(
     one.name
@@ -35,7 +36,7 @@ ADAPTED = ("shift", "catch_up", "own", "noise", "spread", "tail", "stay", "start
 MOMENTUM_STEP = 1.5  # what a history may well move the weight of momentum by
 STEP = 0.3  # what a history may well move another number by
 PER_DATASET = 20.0  # curves that one other data set counts for at most
-POOLS = 3  # how often each curve of a history is seen, in other company
+POOLS = 2  # how often each curve of a history is seen, in other company
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +69,6 @@ def joined(lessons: Sequence[Lesson]) -> Lesson:
         np.concatenate([one.final for one in lessons]),
         np.concatenate([one.weight for one in lessons]),
     )
-
-
-def log_density(prior: CurvePrior, lesson: Lesson) -> Array:
-    """Return the log density of the final log-odds, shape (n,)."""
-    weights, means, sds = mixture(prior, lesson.seen)
-    squares = np.minimum(((lesson.final[:, None] - means) / sds) ** 2, 1400.0)
-    return np.log((weights / sds * np.exp(-0.5 * squares)).sum(axis=1) + 1e-300)
 
 
 def momentum_weight(
@@ -133,7 +127,8 @@ def momentum_weight(
         value = weight @ np.logaddexp(0, -margin * steepness)
         pull = x[1] - start
         gradient = -steepness * np.array([wrong @ margin, wrong @ slope])
-        return float(value + penalty * pull**2), gradient + [0.0, 2 * penalty * pull]
+        gradient[1] += 2 * penalty * pull
+        return float(value + penalty * pull**2), gradient
 
     return float(minimize(loss, [0.0, start], jac=True, method="L-BFGS-B").x[1])
 
@@ -153,11 +148,15 @@ def fitted(
     weight = lesson.weight / lesson.weight.sum()
 
     def moved(x: Array) -> CurvePrior:
-        return dataclasses.replace(prior, **dict(zip(names, map(float, x), strict=True)))
+        changes: dict[str, Any] = dict(zip(names, map(float, x), strict=True))
+        return dataclasses.replace(prior, **changes)
 
     def value(x: Array) -> float:
         pull = x - origin
-        return float(penalty * pull @ pull - weight @ log_density(moved(x), lesson))
+        return float(
+            penalty * pull @ pull
+            - weight @ mixture(moved(x), lesson.seen).log_density(lesson.final)
+        )
 
     def loss(x: Array) -> tuple[float, Array]:
         here = value(x)
@@ -264,11 +263,10 @@ def learned(
     )
     prior = dataclasses.replace(prior, momentum=found)
     lessons = []
-    for (accuracy, start, end), weight in groups:
+    for (accuracy, _, end), weight in groups:
         for pool in _shuffled(len(accuracy), size, rng):
-            curves = accuracy[pool]
-            seen = view(curves[:, :-1], end, found)
-            final = log_odds(curves[:, -1])
+            seen = view(accuracy[pool, :-1], end, found)
+            final = log_odds(accuracy[pool, -1])
             lessons.append(Lesson(seen, final, np.full(len(pool), weight)))
     return fitted(
         prior,

@@ -15,15 +15,13 @@ accuracy mostly goes down.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib import resources
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ncselect.numerics.curve_prior import CurvePrior
+from ncselect.numerics.normal_mixture import NormalMixture
 from zoo.errors import InputError
 
 Array = NDArray[np.float64]
@@ -33,92 +31,10 @@ STUCK = 0.005  # a range of accuracies this small looks like a collapsed run
 ALIVE = 0.02  # a range from which a candidate counts for the speed of the pool
 USUAL_SPEED = (0.4, 2.0)  # log-odds gained over the last halving, and its weight in candidates
 LONGEST = 4.0  # log(horizon / epochs) beyond which nothing was learned
+ROUNDING = 5e-4  # standard deviation of a final accuracy that was seen
+NORMAL = np.linspace(-4.8, 4.8, 193)  # normal scores at which quantiles are taken
+MASS = np.exp(-0.5 * NORMAL**2) / np.exp(-0.5 * NORMAL**2).sum()
 TOP = 0.9  # quantile of the pool that counts as its top: its best is too lucky
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurvePrior:
-    """What finished curves teach about unfinished ones: the hyperparameters of the model.
-
-    With t = log(horizon / epochs), f = min(1, t / log 2), g a candidate's distance from the
-    pool's top, c = 1 − exp(−g / exp(reach)) and v the speed of the pool (log-odds gained since
-    half the epochs, its median):
-
-    - index u = log-odds of the best value + f · ``momentum`` · (best − mean of the best value so
-      far, epoch e weighing e);
-    - centre = u + f·``shift`` + ``rise``·t + ``catch_up``·t^``power``·v·c + f·``own``·c·(own speed − v);
-    - width = exp(``noise``)·(t + 0.02)^``noise_horizon``·roughness^``noise_rough``·epochs^
-      ``noise_epochs`` + exp(``spread``)·t^``power``·v·c + 0.02.
-
-    Attributes
-    ----------
-    momentum
-        Log-odds per unit of accuracy by which the best value lately rose.
-    shift, rise, catch_up, power, reach, own
-        Where the ordinary course leads.
-    noise, noise_horizon, noise_rough, noise_epochs, spread
-        How far from there it ends.
-    tail, tail_behind, tail_centre, tail_width
-        Log-weight of the tail against the ordinary course and its slope in c; its centre in
-        widths; its log-width in widths.
-    stay, stay_stuck, stay_horizon, stay_width
-        Log-weight of staying, its slopes in stuckness and t − 2; log-width.
-    start, start_stuck, start_horizon, start_reach, start_width
-        The same of starting late, which leads ``start_reach`` of the way to the top.
-    shared
-        Correlation between the errors of two candidates of a pool.
-    level, level_sd, level_spread
-        Mean log-odds of final accuracies, its standard deviation between data sets, and the
-        standard deviation within one: all that is known before the first epoch.
-    """
-
-    momentum: float = 6.0
-    shift: float = -0.1
-    rise: float = 0.1
-    catch_up: float = 0.9
-    power: float = 1.2
-    reach: float = 0.0
-    own: float = 0.5
-    noise: float = -1.2
-    noise_horizon: float = 0.5
-    noise_rough: float = 0.2
-    noise_epochs: float = -0.3
-    noise_level: float = 0.0
-    spread: float = -0.5
-    tail: float = -0.5
-    tail_behind: float = 0.0
-    tail_level: float = 0.0
-    tail_centre: float = -0.8
-    tail_width: float = 0.7
-    stay: float = -3.0
-    stay_stuck: float = 3.0
-    stay_horizon: float = -0.5
-    stay_width: float = -3.0
-    start: float = -4.0
-    start_stuck: float = 3.0
-    start_horizon: float = 0.5
-    start_reach: float = 0.7
-    start_width: float = -1.0
-    shared: float = 0.1
-    level: float = 2.0
-    level_sd: float = 1.5
-    level_spread: float = 1.3
-    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the prior as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> CurvePrior:
-        """Rebuild a prior from :meth:`to_json`'s value."""
-        return cls(**document)
-
-    @classmethod
-    def shipped(cls) -> CurvePrior:
-        """Return the prior that comes with the package, see its ``provenance``."""
-        text = resources.files("ncselect").joinpath("data", "curve_prior.json").read_text("utf-8")
-        return cls.from_json(json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -130,8 +46,8 @@ class JointFinal:
     mean, sd
         Of each candidate's final accuracy, shape (n,).
     score
-        Expected share of the pool that a candidate beats, itself counted half, shape (n,): the
-        order with the best expected rank correlation, which hedges where the mean does not.
+        Median final log-odds, shape (n,): what to order by. It is finer than the mean near 1, and
+        a doubt about how wide a candidate's future is does not move it.
     draws
         Joint draws, shape (draws, n), in [0, 1].
     """
@@ -179,7 +95,7 @@ class PoolView:
 
 def log_odds(accuracy: Array) -> Array:
     """Return softened log-odds, finite at 0 and 1; any shape."""
-    return np.log((accuracy + SOFTNESS) / (1 - accuracy + SOFTNESS))
+    return np.asarray(np.log((accuracy + SOFTNESS) / (1 - accuracy + SOFTNESS)))
 
 
 def accuracy_of(odds: Array) -> Array:
@@ -195,7 +111,7 @@ def momentum(accuracy: Array) -> Array:
     """
     rising = np.maximum.accumulate(accuracy, axis=1)
     weights = np.arange(1.0, accuracy.shape[1] + 1)
-    return rising[:, -1] - rising @ (weights / weights.sum())
+    return np.asarray(rising[:, -1] - rising @ (weights / weights.sum()))
 
 
 def fade(epochs: int, horizon: int) -> float:
@@ -208,7 +124,8 @@ def value_at(curves: Array, epoch: float) -> Array:
     position = min(max(epoch - 1, 0.0), curves.shape[1] - 1.0)
     left = int(position)
     right = min(left + 1, curves.shape[1] - 1)
-    return curves[:, left] + (position - left) * (curves[:, right] - curves[:, left])
+    step = curves[:, right] - curves[:, left]
+    return np.asarray(curves[:, left] + (position - left) * step)
 
 
 def view(accuracy: Array, horizon: int, weight: float) -> PoolView:
@@ -239,21 +156,18 @@ def view(accuracy: Array, horizon: int, weight: float) -> PoolView:
     )
 
 
-def mixture(prior: CurvePrior, seen: PoolView) -> tuple[Array, Array, Array]:
-    """Return weights, means and standard deviations of the final log-odds, each (n, 4).
-
-    The components: ordinary course, tail, staying, starting late.
-    """
+def mixture(prior: CurvePrior, seen: PoolView) -> NormalMixture:
+    """Return the final log-odds of each: ordinary course, tail, staying, starting late."""
     t, g = seen.horizon, seen.behind
     f = np.minimum(t / np.log(2), 1.0)
     c = 1 - np.exp(-g / np.exp(prior.reach))
-    pull = t**prior.power * seen.speed * c
-    centre = seen.index + f * prior.shift + prior.rise * t + prior.catch_up * pull
+    late = seen.epochs - 2
+    pull = t**prior.power * seen.speed * c * np.exp(prior.catch_up_epochs * late)
+    centre = seen.index + f * (prior.shift + prior.shift_epochs * late) + prior.rise * t
+    centre = centre + prior.catch_up * pull
     centre = centre + f * prior.own * c * (seen.own_speed - seen.speed)
     noise = prior.noise + prior.noise_horizon * np.log(t + 0.02)
     noise = noise + prior.noise_rough * seen.rough + prior.noise_epochs * seen.epochs
-    height = np.tanh((seen.index - 1.5) / 2)
-    noise = noise + prior.noise_level * height
     width = np.exp(noise) + np.exp(prior.spread) * pull + 0.02
     logits = np.stack(
         [
@@ -272,13 +186,13 @@ def mixture(prior: CurvePrior, seen: PoolView) -> tuple[Array, Array, Array]:
     sds = np.stack(
         [
             width,
-            width * np.exp(prior.tail_width + prior.tail_level * height),
+            width * np.exp(prior.tail_width),
             np.full_like(t, np.exp(prior.stay_width) + 0.03),
             np.exp(prior.start_width) * (g + 0.3),
         ],
         axis=1,
     )
-    return weights / weights.sum(axis=1, keepdims=True), means, sds
+    return NormalMixture(weights / weights.sum(axis=1, keepdims=True), means, sds)
 
 
 def joint_final(
@@ -320,88 +234,58 @@ def joint_final(
     InputError
         If shapes or values are not as above.
     """
-    expected = _checked(accuracy, horizon, expected_mean, expected_sd)
-    n, epochs = accuracy.shape
-    if epochs == horizon:
-        last = accuracy[:, -1]
-        centre, sd = log_odds(last)[:, None], np.full((n, 1), 0.5 * SOFTNESS)
-        parts = np.ones((n, 1)), centre, sd / np.maximum(last * (1 - last), SOFTNESS)[:, None]
-    elif epochs:
-        parts = mixture(prior, view(accuracy, horizon, prior.momentum))
-    else:
-        # before the first epoch: the common level is unknown, and shared by all
-        parts = np.ones((n, 1)), np.full((n, 1), prior.level), np.full((n, 1), prior.level_spread)
-    if expected is not None and epochs < horizon:
-        parts = _informed(parts, *expected)
-    common = rng.standard_normal((draws, 1))
-    own = rng.standard_normal((draws, n))
     from scipy.special import ndtr
 
-    chance = ndtr(np.sqrt(prior.shared) * common + np.sqrt(1 - prior.shared) * own)
-    quantiles = mixture_quantiles(*parts, GRID)
-    odds = np.stack([np.interp(chance[:, k], GRID, quantiles[k]) for k in range(n)], axis=1)
+    expected = _checked(accuracy, horizon, expected_mean, expected_sd)
+    n, epochs = accuracy.shape
+    loading = np.full(n, np.sqrt(prior.shared))
     if not epochs:
-        odds = odds + prior.level_sd * rng.standard_normal((draws, 1))
-    even = accuracy_of(quantiles[:, 1:-1])
+        known = _before_training(prior, n)
+    elif epochs < horizon:
+        known = mixture(prior, view(accuracy, horizon, prior.momentum))
+    else:
+        known = _finished(accuracy[:, -1])
+    if expected is not None and epochs < horizon:
+        known = _informed(known, *expected)
+    if not epochs:  # the level is unknown too, and the same for all
+        sds = np.sqrt(known.sds**2 + prior.level_sd**2)
+        loading = prior.level_sd / sds[:, 0]
+        known = dataclasses.replace(known, sds=sds)
+    quantiles = known.quantiles(ndtr(NORMAL))
+    common, own = rng.standard_normal((draws, 1)), rng.standard_normal((draws, n))
+    normal = loading * common + np.sqrt(1 - loading**2) * own
+    odds = [np.interp(normal[:, k], NORMAL, quantiles[k]) for k in range(n)]
+    final = accuracy_of(quantiles)
+    mean = final @ MASS
     return JointFinal(
-        mean=even.mean(axis=1),
-        sd=even.std(axis=1),
-        score=_beaten(quantiles),
-        draws=accuracy_of(odds),
+        mean=mean,
+        sd=np.sqrt((final - mean[:, None]) ** 2 @ MASS),
+        score=quantiles[:, len(NORMAL) // 2],
+        draws=accuracy_of(np.stack(odds, axis=1)),
     )
 
 
-GRID = np.concatenate([[1e-6], (np.arange(200) + 0.5) / 200, [1 - 1e-6]])
+def _before_training(prior: CurvePrior, n: int) -> NormalMixture:
+    """Return what is known of each of n candidates before the first epoch, given the level."""
+    one = np.ones((n, 1))
+    return NormalMixture(one, prior.level * one, prior.level_spread * one)
 
 
-def mixture_quantiles(weights: Array, means: Array, sds: Array, chances: Array) -> Array:
-    """Return quantiles (n, q) of normal mixtures given (n, k) each, by bisection."""
-    from scipy.special import ndtr
-
-    low = np.repeat((means - 8 * sds).min(axis=1)[:, None], len(chances), axis=1)
-    high = np.repeat((means + 8 * sds).max(axis=1)[:, None], len(chances), axis=1)
-    for _ in range(40):
-        middle = (low + high) / 2
-        below = sum(
-            weights[:, k, None] * ndtr((middle - means[:, k, None]) / sds[:, k, None])
-            for k in range(weights.shape[1])
-        )
-        left = below < chances
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return (low + high) / 2
+def _finished(last: Array) -> NormalMixture:
+    """Return final values that were seen, known up to rounding."""
+    slope = np.maximum((last + SOFTNESS) * (1 - last + SOFTNESS), SOFTNESS)
+    return NormalMixture(
+        np.ones((len(last), 1)), log_odds(last)[:, None], (ROUNDING / slope)[:, None]
+    )
 
 
-def _informed(
-    parts: tuple[Array, Array, Array], expected: Array, sd: Array
-) -> tuple[Array, Array, Array]:
-    """Multiply mixtures by N(expected, sd²) / N(0, 1) of the standardised final value."""
-    weights, means, sds = parts
-    centres = (weights * means).sum(axis=1)
-    inner = (weights * (sds**2 + means**2)).sum(axis=1) - centres**2
-    location = centres.mean()
-    scale = np.sqrt(np.var(centres) + inner.mean())
-    precision = np.maximum(1 / sd**2 - 1, 0.0)  # of the message N(e, s²) / N(0, 1)
-    target = np.where(precision > 0, expected / sd**2 / np.maximum(precision, 1e-12), 0.0)
-    told = (precision / scale**2)[:, None]
-    where = (location + scale * target)[:, None]
-    variance = 1 / (1 / sds**2 + told)
-    shifted = variance * (means / sds**2 + where * told)
-    likely = np.log(weights + 1e-300) + 0.5 * np.log(variance / sds**2)
-    likely = likely - 0.5 * told / (1 + told * sds**2) * (where - means) ** 2
-    posterior = np.exp(likely - likely.max(axis=1, keepdims=True))
-    return posterior / posterior.sum(axis=1, keepdims=True), shifted, np.sqrt(variance)
-
-
-def _beaten(quantiles: Array) -> Array:
-    """Return the expected share of the pool below each candidate, itself counted half, (n,)."""
-    n = len(quantiles)
-    even = quantiles[:, 1:-1]
-    order = np.sort(even, axis=1)
-    share = np.zeros(n)
-    for rival in order:
-        below = np.searchsorted(rival, even, "left") + np.searchsorted(rival, even, "right")
-        share += below.mean(axis=1) / (2 * even.shape[1])
-    return share / n
+def _informed(known: NormalMixture, expected: Array, sd: Array) -> NormalMixture:
+    """Multiply by N(expected, sd²) / N(0, 1) of the value standardised over the pool."""
+    location = known.mean.mean()
+    scale = np.sqrt(np.var(known.mean) + known.variance.mean())
+    precision = np.maximum(1 / sd**2 - 1, 0.0)
+    target = expected / np.maximum(1 - sd**2, 1e-9)  # where that ratio of normals peaks
+    return known.told(location + scale * np.where(precision > 0, target, 0.0), precision / scale**2)
 
 
 def _checked(

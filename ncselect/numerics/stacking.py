@@ -212,6 +212,21 @@ class Stacked:
         """Standard deviations of z, shape (n,)."""
         return np.sqrt(np.diag(self.covariance))
 
+    def draws(self, rng: np.random.Generator, count: int) -> Floats:
+        """Return joint draws of the final accuracies, shape (count, n), in [0, 1].
+
+        Parameters
+        ----------
+        rng
+            Source of randomness.
+        count
+            How many.
+        """
+        z = rng.multivariate_normal(self.mean, self.covariance, size=count, method="eigh")
+        location = rng.normal(self.location, self.location_sd, size=(count, 1))
+        scale = np.exp(rng.normal(self.log_scale, self.log_scale_sd, size=(count, 1)))
+        return np.asarray(1 / (1 + np.exp(-(location + scale * z))))
+
 
 def stacked(
     scores: Mapping[str, Floats],

@@ -1,0 +1,194 @@
+"""Combined: what is known elsewhere, frozen features and the pool's learning curves, jointly."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.experience import known_networks, name_in_experience, score_weights
+from ncselect.methods.pool import ACCURACY, observed_epochs, usable
+from ncselect.methods.randomness import checked_seed
+from ncselect.numerics.curve_learning import learned
+from ncselect.numerics.curve_model import JointFinal, joint_final
+from ncselect.numerics.curve_outlook import share_to_be_learned
+from ncselect.numerics.curve_prior import CurvePrior
+from ncselect.numerics.decision import p_best_to_come
+from ncselect.numerics.stacking import Stacked, stacked
+from ncselect.types import Curve, Estimate, Estimates, Outcome, RunRecord
+
+Floats = NDArray[np.float64]
+
+DRAWS = 2000
+AHEAD = (1, 2, 3, 5, 10, 20)  # further epochs whose worth is foretold
+NOTHING_KNOWN = (
+    "nothing is known of the candidates before training: observe epochs, or give accuracies on "
+    "other datasets with --experience"
+)
+SCORES_USED = ("linear-head", "n-leep", "logme", "imagenet-top1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combined:
+    """One joint predictive distribution of the candidates' final accuracies.
+
+    Before the first epoch it rests on what is known of the networks from other datasets and on the
+    scores of their frozen features (``ncselect.numerics.stacking``); from then on on the curves of
+    the whole pool (``ncselect.numerics.curve_model``), which what was expected before enters as
+    the prior expectation of each candidate.
+
+    Attributes
+    ----------
+    horizon
+        The epoch whose accuracy is predicted.
+    history
+        Finished trainings, from which the hyperparameters of the curve model are learned anew.
+    experience
+        Final accuracies on other datasets besides the built-in table.
+    seed
+        Seeds the draws, and nothing else.
+    """
+
+    name: ClassVar[str] = "combined"
+    summary: ClassVar[str] = "joint prediction from experience, frozen features and all curves"
+    source: ClassVar[str] = "this project: hierarchical curve model on stacked scores"
+    least_epochs: ClassVar[int] = 0
+    pooled: ClassVar[bool] = True
+    signals: ClassVar[frozenset[str]] = frozenset({ACCURACY})
+    scores: ClassVar[frozenset[str]] = frozenset(SCORES_USED)
+
+    horizon: int = 50
+    history: tuple[Curve, ...] = ()
+    experience: tuple[Outcome, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_seed(self.seed)
+
+    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
+        """Estimate the final accuracies of a pool jointly.
+
+        Parameters
+        ----------
+        records
+            One run per candidate, epochs 0 … E; E may be 0.
+
+        Returns
+        -------
+        Estimates
+            With joint ``draws``, and the ``outlook`` of further epochs. The score is the median on
+            the log-odds scale. Diagnostics: ``expected``, what was expected of the candidate
+            without training it, in standard deviations of the pool, and ``expected_sd``.
+
+        Raises
+        ------
+        InputError
+            If two runs have the same candidate's name.
+        """
+        good, refused = usable(records, signals=self.signals, least_epochs=0)
+        refused = {one.spec.model: refused[one.spec.model] for one in records
+                   if one.spec.model in refused}  # fmt: skip
+        pool = sorted(good, key=lambda one: one.spec.model)  # draws do not depend on the order
+        if not pool:
+            return Estimates(self.name, (), refused)
+        expected = _expected(pool, self.experience)
+        rng = np.random.default_rng(self.seed)
+        curves = _curves(pool, self.horizon)
+        outlook: dict[int, float] = {}
+        if curves.shape[1]:
+            prior = self._prior(pool, curves.shape[1])
+            found = joint_final(
+                curves,
+                self.horizon,
+                prior,
+                rng=rng,
+                **_expectations(expected),
+                draws=DRAWS,
+            )
+            outlook = _outlook(curves, self.horizon, prior, found.draws, rng)
+        elif len(pool) > 1 and np.allclose(expected.mean, 0):
+            return Estimates(self.name, (), {one.spec.model: NOTHING_KNOWN for one in records})
+        else:
+            draws = expected.draws(rng, DRAWS)
+            found = JointFinal(draws.mean(axis=0), draws.std(axis=0), expected.mean, draws)
+        place = {record.spec.model: position for position, record in enumerate(pool)}
+        order = [place[record.spec.model] for record in good]
+        return Estimates(
+            self.name,
+            tuple(
+                Estimate(
+                    pool[k].spec.model,
+                    float(found.mean[k]),
+                    float(found.sd[k]),
+                    {"expected": float(expected.mean[k]), "expected_sd": float(expected.sd[k])},
+                    score=float(found.score[k]),
+                )
+                for k in order
+            ),
+            refused,
+            draws=found.draws[:, order],
+            outlook=outlook,
+        )
+
+    def _prior(self, pool: Sequence[RunRecord], epochs: int) -> CurvePrior:
+        """Return the shipped hyperparameters, moved by what the history teaches."""
+        datasets: dict[str, list[Floats]] = {}
+        for curve in self.history:
+            datasets.setdefault(curve.dataset, []).append(curve.accuracy)
+        same = datasets.pop(pool[0].spec.dataset, [])
+        return learned(
+            same,
+            list(datasets.values()),
+            CurvePrior.shipped(),
+            epochs=epochs,
+            horizon=self.horizon,
+            size=len(pool),
+        )
+
+
+def _curves(pool: Sequence[RunRecord], horizon: int) -> Floats:
+    """Return validation accuracies, shape (n, E), of no more epochs than the horizon."""
+    epochs = min(observed_epochs(pool), horizon)
+    return np.array([record.curve(ACCURACY)[:epochs] for record in pool])
+
+
+def _expected(pool: Sequence[RunRecord], experience: tuple[Outcome, ...]) -> Stacked:
+    """Return what is expected of the candidates without training them."""
+    names = [name_in_experience(record) for record in pool]
+    several = {name for name, count in Counter(names).items() if count > 1}
+    names = [
+        record.spec.model if name in several else name
+        for name, record in zip(names, pool, strict=True)
+    ]
+    weights = score_weights()
+    known, networks = known_networks(names, experience, pool[0].spec.dataset, weights.quantities)
+    scores = {
+        score: np.array([record.scores.get(score, math.nan) for record in pool])
+        for score in SCORES_USED
+    }
+    images = pool[0].spec.data.get("counts", {}).get("train", math.nan)
+    return stacked(scores, weights, known, networks, images=float(images))
+
+
+def _expectations(expected: Stacked) -> dict[str, Floats]:
+    """Return what sets the candidates apart before training; nothing for a pool of one."""
+    if len(expected.mean) == 1:
+        return {}
+    return {"expected_mean": expected.mean, "expected_sd": expected.sd}
+
+
+def _outlook(
+    curves: Floats, horizon: int, prior: CurvePrior, draws: Floats, rng: np.random.Generator
+) -> dict[int, float]:
+    """Return, for some numbers of further epochs, how probable the pick will then be the best."""
+    left = horizon - curves.shape[1]
+    return {
+        further: p_best_to_come(draws, share_to_be_learned(curves, horizon, prior, further), rng)
+        for further in AHEAD
+        if further < left
+    }
