@@ -1,59 +1,64 @@
-"""Learn the prior of unfinished curves that ncselect carries from a file of finished ones.
+"""Learn a prior of unfinished curves, such as ncselect carries, from finished ones.
 
-Run with ``python -m bench.learn_curve_prior CURVES [OUTPUT]``; CURVES is a file of plain curves
-(``ncselect.curves``), OUTPUT the JSON file that ``CurvePrior.shipped`` reads. The correlation
-between candidates comes from predicting each data set with what the others taught.
+``python -m bench.learn_curve_prior SOURCE … --output FILE`` learns from files of plain curves
+(``ncselect.curves``) and stores of finished runs. ``--start PRIOR`` begins at another prior and
+stays near it, for sources that hold few curves; ``--without DATASET`` leaves a dataset out, so that
+the prior can be judged on it. The correlation between candidates comes from predicting each
+dataset with what the others taught.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ncselect.curves import read_curves
+from ncselect.history import read_history
 from ncselect.numerics.curve_learning import fitted, momentum_weight, random_lessons
-from ncselect.numerics.curve_model import (
-    Array,
-    fade,
-    log_odds,
-    mixture,
-    momentum,
-)
+from ncselect.numerics.curve_model import Array, fade, log_odds, mixture, momentum
 from ncselect.numerics.curve_prior import CurvePrior
 
 EPOCHS = (3, 5, 7, 10, 15)
 PENALTY = 2e-3
 MOMENTUM_PENALTY = 1e-4
-SHIPPED = Path(__file__).parents[1] / "ncselect" / "data" / "curve_prior.json"
 
 
-def main(curves: str, output: str = str(SHIPPED)) -> None:
-    """Learn from all data sets of a file, write the prior."""
-    groups = grouped(curves)
-    prior = learned_prior(list(groups.values()))
+def main() -> None:
+    """Learn and write the prior."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sources", nargs="+", type=Path)
+    parser.add_argument("--output", required=True, type=Path)
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--without")
+    asked = parser.parse_args()
+    groups = grouped(asked.sources)
+    groups = {name: curves for name, curves in groups.items() if name != asked.without}
+    start = CurvePrior.from_json(json.loads(asked.start.read_text())) if asked.start else None
+    prior = learned_prior(list(groups.values()), start)
+    command = [f"python -m bench.learn_curve_prior {' '.join(one.name for one in asked.sources)}"]
+    command += [f"--start {asked.start.name}"] if asked.start else []
+    command += [f"--without {asked.without}"] if asked.without else []
     prior = dataclasses.replace(
         prior,
-        shared=shared(groups),
+        shared=shared(groups, start),
         provenance={
-            "command": f"python -m bench.learn_curve_prior {Path(curves).name}",
-            "sha256": hashlib.sha256(Path(curves).read_bytes()).hexdigest(),
+            "command": " ".join([*command, f"--output {asked.output.name}"]),
             "curves": {name: list(group.shape) for name, group in groups.items()},
         },
     )
-    Path(output).write_text(json.dumps(rounded(prior.to_json()), indent=1) + "\n", "utf-8")
+    asked.output.write_text(json.dumps(rounded(prior.to_json()), indent=1) + "\n", "utf-8")
 
 
-def grouped(path: str) -> Mapping[str, Array]:
-    """Return dataset → curves (m, T), of the data set's usual length."""
+def grouped(sources: Sequence[Path]) -> Mapping[str, Array]:
+    """Return dataset → curves (m, T), of the dataset's usual length."""
     found: dict[str, list[Array]] = {}
-    for record in read_curves(path):
-        found.setdefault(record.spec.dataset, []).append(record.curve("validation-accuracy"))
+    for source in sources:
+        for curve in read_history(source):
+            found.setdefault(curve.dataset, []).append(curve.accuracy)
     usual = {name: int(np.median([len(one) for one in group])) for name, group in found.items()}
     return {
         name: np.stack([one for one in group if len(one) == usual[name]])
@@ -61,9 +66,16 @@ def grouped(path: str) -> Mapping[str, Array]:
     }
 
 
-def learned_prior(groups: Sequence[Array], *, pools: int = 250, seed: int = 0) -> CurvePrior:
-    """Learn everything but ``shared`` from curves (m, T) that may be compared within a group."""
+def learned_prior(
+    groups: Sequence[Array], start: CurvePrior | None, *, pools: int = 250, seed: int = 0
+) -> CurvePrior:
+    """Learn everything but ``shared`` from curves (m, T) that may be compared within a group.
+
+    A start that was itself learned is left five times as reluctantly.
+    """
     rng = np.random.default_rng(seed)
+    reluctance = 1.0 if start is None else 5.0
+    start = start or CurvePrior()
     pairs = []
     for curves in groups:
         last = curves.shape[1]
@@ -71,9 +83,12 @@ def learned_prior(groups: Sequence[Array], *, pools: int = 250, seed: int = 0) -
             early = curves[:, :epochs]
             gained = fade(epochs, last) * momentum(early)
             pairs.append((log_odds(early.max(axis=1)), gained, curves[:, -1]))
-    start = CurvePrior()
     weight = momentum_weight(
-        pairs, start.momentum, shares=[1.0] * len(pairs), penalty=MOMENTUM_PENALTY, rng=rng
+        pairs,
+        start.momentum,
+        shares=[1.0] * len(pairs),
+        penalty=reluctance * MOMENTUM_PENALTY,
+        rng=rng,
     )
     finals = [log_odds(curves[:, -1]) for curves in groups]
     levels = [float(final.mean()) for final in finals]
@@ -81,19 +96,21 @@ def learned_prior(groups: Sequence[Array], *, pools: int = 250, seed: int = 0) -
         start,
         momentum=weight,
         level=float(np.mean(levels)),
-        level_sd=float(np.std(levels, ddof=1)),
+        level_sd=float(np.std(levels, ddof=1)) if len(levels) > 1 else start.level_sd,
         level_spread=float(np.sqrt(np.mean([final.var() for final in finals]))),
     )
-    return fitted(prior, random_lessons(groups, weight, rng, pools=pools), penalty=PENALTY)
+    lessons = random_lessons(groups, weight, rng, pools=pools)
+    return fitted(prior, lessons, penalty=reluctance * PENALTY)
 
 
-def shared(groups: Mapping[str, Array]) -> float:
+def shared(groups: Mapping[str, Array], start: CurvePrior | None) -> float:
     """Return the mean square of the data sets' mean normal score, each predicted by the others."""
     from scipy.special import ndtri
 
     squares = []
     for held in groups:
-        prior = learned_prior([curves for name, curves in groups.items() if name != held])
+        others = [curves for name, curves in groups.items() if name != held]
+        prior = learned_prior(others, start)
         lesson = random_lessons([groups[held]], prior.momentum, np.random.default_rng(1), pools=250)
         chance = mixture(prior, lesson.seen).chance_below(lesson.final[:, None])[:, 0]
         score = ndtri(np.clip(chance, 1e-4, 1 - 1e-4))
@@ -113,4 +130,4 @@ def rounded(document: object) -> object:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

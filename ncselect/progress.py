@@ -102,7 +102,7 @@ class Progress:
         if state.status.startswith("failed"):
             return f"{model}: {state.status}"
         parts = [f"{model}: {state.status}"]
-        if self._epochs and state.status not in ("extracting features", "scored"):
+        if self._epochs and (state.started or state.status == "stored"):
             parts.append(f"epoch {state.epoch}/{self._epochs}")
         parts += [f"{name} {value}" for name, value in self._figures(state)]
         return ", ".join(parts)

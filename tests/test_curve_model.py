@@ -28,7 +28,7 @@ from ncselect.numerics.curve_prior import CurvePrior
 from ncselect.numerics.normal_mixture import NormalMixture
 from zoo.errors import InputError
 
-PRIOR = CurvePrior.shipped()
+PRIOR = CurvePrior.shipped(pretrained=False)
 
 
 def rng(seed=0):

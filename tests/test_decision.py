@@ -51,9 +51,13 @@ def test_a_correlated_pool_is_told_apart_although_each_is_uncertain():
 def test_without_learning_nothing_changes_and_with_all_learned_the_best_is_known():
     draws = normal_draws([0.72, 0.71, 0.70], [0.02] * 3, draws=4000)
     rng = np.random.default_rng(1)
-    assert p_best_to_come(draws, 0.0, rng) == pytest.approx(p_best(draws).max(), abs=0.01)
-    assert p_best_to_come(draws, 1.0, rng) == 1.0
-    halves = [p_best_to_come(draws, share, rng) for share in (0.25, 0.5, 0.75, 0.95)]
+
+    def to_come(share):
+        return np.mean([p_best_to_come(draws, share, rng) for _ in range(20)])
+
+    assert to_come(0.0) == pytest.approx(p_best(draws).max(), abs=0.015)
+    assert to_come(1.0) == 1.0
+    halves = [to_come(share) for share in (0.25, 0.5, 0.75, 0.95)]
     assert halves == sorted(halves)
 
 
@@ -64,5 +68,5 @@ def test_what_will_be_known_of_two_normals_has_a_closed_form():
     grid = np.linspace(-8, 8, 20_001)
     seen = m + np.sqrt(learned) * s * grid
     exact = np.trapezoid(norm.pdf(grid) * norm.cdf(np.abs(seen) / (s * np.sqrt(1 - learned))), grid)
-    found = [p_best_to_come(draws, learned, np.random.default_rng(seed)) for seed in range(5)]
+    found = [p_best_to_come(draws, learned, np.random.default_rng(seed)) for seed in range(30)]
     assert np.mean(found) == pytest.approx(exact, abs=0.015)

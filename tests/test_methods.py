@@ -354,6 +354,7 @@ def test_every_bad_option_value_is_an_error(name):
         "walkers": 10,
         "steps": 0,
         "burn_in": -1,
+        "hyperparameters": "nowhere.json",
     }
     for option in METHODS[name].options:
         with pytest.raises(InputError, match=f"{option} is '?{bad[option]}'?"):

@@ -108,7 +108,9 @@ def test_the_advice_says_what_would_settle_a_tie():
 
 def test_scores_without_accuracies_and_other_methods_beside():
     records = [made_run(name, []) for name in "abc"]
-    first = Estimates("logme", tuple(Estimate(m, nan, score=s) for m, s in zip("abc", (1, 3, 2))))
+    first = Estimates(
+        "logme", tuple(Estimate(m, nan, score=s) for m, s in zip("abc", (1, 3, 2), strict=True))
+    )
     second = Estimates("knn", (Estimate("a", nan, score=0.9), Estimate("b", nan, score=0.2)),
                        {"c": "too few images"})  # fmt: skip
     ranking = ranked(first, records, dataset="digits", beta="beta/none", beside=[second])

@@ -50,6 +50,10 @@ class Combined:
         Finished trainings, from which the hyperparameters of the curve model are learned anew.
     experience
         Final accuracies on other datasets besides the built-in table.
+    hyperparameters
+        A JSON file of them, made by ``python -m bench.learn_curve_prior``; by default those that
+        come with the package: learned from networks that were fine-tuned where all candidates are
+        pre-trained, else from networks trained from scratch.
     seed
         Seeds the draws, and nothing else.
     """
@@ -65,10 +69,13 @@ class Combined:
     horizon: int = 50
     history: tuple[Curve, ...] = ()
     experience: tuple[Outcome, ...] = ()
+    hyperparameters: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
+        if self.hyperparameters:
+            CurvePrior.read(self.hyperparameters)
 
     def estimate(self, records: Sequence[RunRecord]) -> Estimates:
         """Estimate the final accuracies of a pool jointly.
@@ -96,7 +103,7 @@ class Combined:
         pool = sorted(good, key=lambda one: one.spec.model)  # draws do not depend on the order
         if not pool:
             return Estimates(self.name, (), refused)
-        expected = _expected(pool, self.experience)
+        expected = self._expected(pool)
         rng = np.random.default_rng(self.seed)
         curves = _curves(pool, self.horizon)
         outlook: dict[int, float] = {}
@@ -111,8 +118,9 @@ class Combined:
                 draws=DRAWS,
             )
             outlook = _outlook(curves, self.horizon, prior, found.draws, rng)
-        elif len(pool) > 1 and np.allclose(expected.mean, 0):
-            return Estimates(self.name, (), {one.spec.model: NOTHING_KNOWN for one in records})
+        elif expected is None:
+            unknown = {one.spec.model: NOTHING_KNOWN for one in pool}
+            return Estimates(self.name, (), refused | unknown)
         else:
             draws = expected.draws(rng, DRAWS)
             found = JointFinal(draws.mean(axis=0), draws.std(axis=0), expected.mean, draws)
@@ -125,7 +133,7 @@ class Combined:
                     pool[k].spec.model,
                     float(found.mean[k]),
                     float(found.sd[k]),
-                    {"expected": float(expected.mean[k]), "expected_sd": float(expected.sd[k])},
+                    _diagnostics(expected, k),
                     score=float(found.score[k]),
                 )
                 for k in order
@@ -135,8 +143,40 @@ class Combined:
             outlook=outlook,
         )
 
+    def _expected(self, pool: Sequence[RunRecord]) -> Stacked | None:
+        """Return what is expected of the candidates without training them, if anything is.
+
+        What is known elsewhere is known of pre-trained networks, and nothing of plain curves.
+        """
+        scores = {
+            score: np.array([record.scores.get(score, math.nan) for record in pool])
+            for score in SCORES_USED
+        }
+        measured = any(np.isfinite(values).any() for values in scores.values())
+        if not measured and not all(_is_pretrained(record) for record in pool):
+            return None
+        names = [name_in_experience(record) for record in pool]
+        several = {name for name, count in Counter(names).items() if count > 1}
+        names = [
+            record.spec.model if name in several else name
+            for name, record in zip(names, pool, strict=True)
+        ]
+        weights = score_weights()
+        known, networks = known_networks(
+            names, self.experience, pool[0].spec.dataset, weights.quantities
+        )
+        images = pool[0].spec.data.get("counts", {}).get("train", math.nan)
+        expected = stacked(scores, weights, known, networks, images=float(images))
+        return expected if len(pool) == 1 or not np.allclose(expected.mean, 0) else None
+
+    def _hyperparameters(self, pool: Sequence[RunRecord]) -> CurvePrior:
+        """Return the hyperparameters that were named, or those shipped for this kind of run."""
+        if self.hyperparameters:
+            return CurvePrior.read(self.hyperparameters)
+        return CurvePrior.shipped(pretrained=all(_is_pretrained(record) for record in pool))
+
     def _prior(self, pool: Sequence[RunRecord], epochs: int) -> CurvePrior:
-        """Return the shipped hyperparameters, moved by what the history teaches."""
+        """Return the hyperparameters, moved by what the history teaches."""
         datasets: dict[str, list[Floats]] = {}
         for curve in self.history:
             datasets.setdefault(curve.dataset, []).append(curve.accuracy)
@@ -144,11 +184,16 @@ class Combined:
         return learned(
             same,
             list(datasets.values()),
-            CurvePrior.shipped(),
+            self._hyperparameters(pool),
             epochs=epochs,
             horizon=self.horizon,
             size=len(pool),
         )
+
+
+def _is_pretrained(record: RunRecord) -> bool:
+    """Tell whether a run fine-tunes weights; a plain curve says nothing of weights."""
+    return str(record.spec.candidate.get("weights", "random")) != "random"
 
 
 def _curves(pool: Sequence[RunRecord], horizon: int) -> Floats:
@@ -157,29 +202,20 @@ def _curves(pool: Sequence[RunRecord], horizon: int) -> Floats:
     return np.array([record.curve(ACCURACY)[:epochs] for record in pool])
 
 
-def _expected(pool: Sequence[RunRecord], experience: tuple[Outcome, ...]) -> Stacked:
-    """Return what is expected of the candidates without training them."""
-    names = [name_in_experience(record) for record in pool]
-    several = {name for name, count in Counter(names).items() if count > 1}
-    names = [
-        record.spec.model if name in several else name
-        for name, record in zip(names, pool, strict=True)
-    ]
-    weights = score_weights()
-    known, networks = known_networks(names, experience, pool[0].spec.dataset, weights.quantities)
-    scores = {
-        score: np.array([record.scores.get(score, math.nan) for record in pool])
-        for score in SCORES_USED
-    }
-    images = pool[0].spec.data.get("counts", {}).get("train", math.nan)
-    return stacked(scores, weights, known, networks, images=float(images))
-
-
-def _expectations(expected: Stacked) -> dict[str, Floats]:
+def _expectations(expected: Stacked | None) -> dict[str, Floats]:
     """Return what sets the candidates apart before training; nothing for a pool of one."""
-    if len(expected.mean) == 1:
+    if expected is None or len(expected.mean) == 1:
         return {}
     return {"expected_mean": expected.mean, "expected_sd": expected.sd}
+
+
+def _diagnostics(expected: Stacked | None, candidate: int) -> dict[str, float]:
+    if expected is None:
+        return {}
+    return {
+        "expected": float(expected.mean[candidate]),
+        "expected_sd": float(expected.sd[candidate]),
+    }
 
 
 def _outlook(

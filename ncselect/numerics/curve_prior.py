@@ -7,7 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from zoo.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,32 @@ class CurvePrior:
         return cls(**document)
 
     @classmethod
-    def shipped(cls) -> CurvePrior:
-        """Return the prior that comes with the package, see its ``provenance``."""
-        text = resources.files("ncselect").joinpath("data", "curve_prior.json").read_text("utf-8")
+    def read(cls, path: str) -> CurvePrior:
+        """Read a prior from a JSON file.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or holds anything else.
+        """
+        try:
+            return cls.from_json(json.loads(Path(path).expanduser().read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"hyperparameters is '{path}', which cannot be read as those of a curve model "
+                f"({error}); give a file made by 'python -m bench.learn_curve_prior'"
+            ) from error
+
+    @classmethod
+    def shipped(cls, *, pretrained: bool) -> CurvePrior:
+        """Return a prior that comes with the package, see its ``provenance``.
+
+        Parameters
+        ----------
+        pretrained
+            Whether the curves are of networks that were pre-trained and are fine-tuned: these
+            level off early, where networks trained from scratch go on to rise.
+        """
+        name = "curve_prior_pretrained.json" if pretrained else "curve_prior_scratch.json"
+        text = resources.files("ncselect").joinpath("data", name).read_text("utf-8")
         return cls.from_json(json.loads(text))

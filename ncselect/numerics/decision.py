@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+FUTURES, TRUTHS = 100, 500  # draws of what will be predicted, and of the truth round it
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -92,11 +94,10 @@ def p_best_to_come(draws: Floats, learned: float, rng: np.random.Generator) -> f
     ----------
     Raiffa and Schlaifer, Applied Statistical Decision Theory (1961): preposterior analysis.
     """
-    futures = draws[rng.permutation(len(draws))[:200]]
     mean = draws.mean(axis=0)
-    fresh = rng.permutation(len(draws))
-    deviations = draws[fresh] - mean  # of the truth round today's prediction
-    own = draws[rng.permutation(len(draws))[: len(futures)]] - mean
-    predictions = mean + learned * (futures - mean) + np.sqrt(learned * (1 - learned)) * own
-    rest = np.sqrt(1 - learned) * deviations
+    futures, own, rest = (
+        draws[rng.permutation(len(draws))[:count]] - mean for count in (FUTURES, FUTURES, TRUTHS)
+    )
+    predictions = mean + learned * futures + np.sqrt(learned * (1 - learned)) * own[: len(futures)]
+    rest = np.sqrt(1 - learned) * rest  # of the truth round what will then be predicted
     return float(np.mean([p_best(predicted + rest).max() for predicted in predictions]))
