@@ -74,10 +74,7 @@ def _columns(ranking: Ranking) -> dict[str, list[str]]:
         columns["tie"] = [str(row.tie) for row in rows]
     for method in ranking.others:
         columns[method] = [
-            f"{ranking.place(method, row.model)} ({row.beside[method]:.4g})"
-            if method in row.beside
-            else "–"
-            for row in rows
+            str(ranking.place(method, row.model)) if method in row.beside else "–" for row in rows
         ]
     if any(row.epochs for row in rows):
         columns["last"] = [_number(row.last, ".3f") for row in rows]
@@ -93,11 +90,13 @@ def _columns(ranking: Ranking) -> dict[str, list[str]]:
 
 def _row_notes(ranking: Ranking) -> list[str]:
     """Return what happened to candidates, each note once, with those it happened to."""
+    beside = [f"{', '.join(ranking.others)}: ranks; their scores are in JSON, CSV and dataframe"]
     models: dict[str, list[str]] = {}
     for row in ranking.rows:
         if row.notes:
             models.setdefault(row.notes, []).append(row.model)
-    return [f"{note}: {', '.join(names)}" for note, names in models.items()]
+    told = [f"{note}: {', '.join(names)}" for note, names in models.items()]
+    return told + (beside if ranking.others else [])
 
 
 def _predicted(row: Row) -> str:
