@@ -57,13 +57,22 @@ BAD = {
         "rank --models MobileNet --dataset digits --weights random --method capacitence",
         "capacitance",
     ),
-    "epochs": ("rank --models MobileNet --dataset digits --epochs 0", "at least 1"),
+    "epochs": ("rank --models MobileNet --dataset digits --epochs -1", "0 for no training"),
+    "no epochs": (
+        "rank --models MobileNet --dataset digits --epochs 0 --method best-value",
+        "needs 1 or more",
+    ),
+    "history": ("rank --models MobileNet --dataset digits --history gone", "gone"),
+    "experience": ("rank --models MobileNet --dataset digits --experience gone.csv", "gone.csv"),
     "horizon": ("rank --models MobileNet --dataset digits --epochs 9 --horizon 3", "horizon"),
     "optimizer": ("rank --models MobileNet --dataset digits --optimizer adamm", "adam, sgd"),
     "lengths": ("compare --epochs five", "positive numbers"),
     "seed": ("rank --models MobileNet --dataset digits --seed -1", "from 0 to"),
     "threads": ("rank --models MobileNet --dataset digits --threads 0", "at least 1"),
-    "too few epochs": ("rank --models MobileNet --dataset digits --epochs 1", "needs 2 or more"),
+    "too few epochs": (
+        "rank --models MobileNet --dataset digits --epochs 1 --method capacitance",
+        "needs 2 or more",
+    ),
     "option": (
         "rank --models MobileNet --dataset digits --method capacitance:window=x",
         "a value like 5",
@@ -120,20 +129,32 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
     assert json.loads(again.stdout) == answer
     assert "stored" in again.stderr
 
-    compared = ncselect("compare", "--epochs", "2", "--format", "json", cwd=tmp_path)
+    methods = ("--method", "last-value", "--method", "combined", "--method", "n-leep")
+    compared = ncselect("compare", "--epochs", "2", *methods, "--format", "json", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     comparison = json.loads(compared.stdout)
     assert set(comparison["truth"]) == {"quarter", "half"}
     last = next(row for row in comparison["rows"] if row["method"] == "last-value")
     assert last["predictions"] == {row["model"]: row["last"] for row in answer["ranking"]}
-    table = ncselect("compare", "--epochs", "2", "--seed", "0", cwd=tmp_path)
+    table = ncselect("compare", "--epochs", "2", "--seed", "0", *methods, cwd=tmp_path)
     assert "after 2 of 2 epochs, n = 2" in table.stdout
 
     listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
-    assert [run["status"] for run in listed] == ["complete", "complete"]
+    assert [run["status"] for run in listed] == ["complete"] * 2 + ["features"] * 2
     gone = ncselect("runs", "--delete", listed[0]["key"], "--yes", cwd=tmp_path)
     assert gone.returncode == 0, gone.stderr
-    assert len(json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)) == 1
+    assert len(json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)) == 3
+
+    untrained = ncselect(
+        *rank[:-6], "--epochs", 0, "--method", "logme", "--method", "n-leep", "--method", "leep",
+        "--format", "json", cwd=tmp_path, **cache,
+    )  # fmt: skip
+    assert untrained.returncode == 0, untrained.stderr
+    scored = json.loads(untrained.stdout)
+    assert [row["epochs"] for row in scored["ranking"]] == [0, 0]
+    assert scored["ranking"][0]["score"] >= scored["ranking"][1]["score"]
+    assert all(set(row["beside"]) == {"n-leep"} for row in scored["ranking"])
+    assert any(note.startswith("leep: quarter: ") for note in scored["notes"])
 
 
 def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(

@@ -34,6 +34,7 @@ LONGEST = 4.0  # log(horizon / epochs) beyond which nothing was learned
 ROUNDING = 5e-4  # standard deviation of a final accuracy that was seen
 NORMAL = np.linspace(-4.8, 4.8, 193)  # normal scores at which quantiles are taken
 MASS = np.exp(-0.5 * NORMAL**2) / np.exp(-0.5 * NORMAL**2).sum()
+NO_OVERTAKING = 0.9  # of the reach: nobody overtakes another for being behind it
 TOP = 0.9  # quantile of the pool that counts as its top: its best is too lucky
 
 
@@ -162,13 +163,14 @@ def mixture(prior: CurvePrior, seen: PoolView) -> NormalMixture:
     f = np.minimum(t / np.log(2), 1.0)
     c = 1 - np.exp(-g / np.exp(prior.reach))
     late = seen.epochs - 2
-    pull = t**prior.power * seen.speed * c * np.exp(prior.catch_up_epochs * late)
+    pace = t**prior.power * seen.speed * np.exp(prior.catch_up_epochs * late)
+    reach = np.exp(prior.reach)
     centre = seen.index + f * (prior.shift + prior.shift_epochs * late) + prior.rise * t
-    centre = centre + prior.catch_up * pull
+    centre = centre + np.minimum(prior.catch_up * pace, NO_OVERTAKING * reach) * c
     centre = centre + f * prior.own * c * (seen.own_speed - seen.speed)
     noise = prior.noise + prior.noise_horizon * np.log(t + 0.02)
     noise = noise + prior.noise_rough * seen.rough + prior.noise_epochs * seen.epochs
-    width = np.exp(noise) + np.exp(prior.spread) * pull + 0.02
+    width = np.exp(noise) + np.exp(prior.spread) * pace * c + 0.02
     logits = np.stack(
         [
             np.zeros_like(t),
