@@ -18,12 +18,14 @@ from statistics import NormalDist
 import numpy as np
 
 from bench.score_weights import QUANTITIES, learned
-from ncselect.experience import PUBLISHED_SCORES, known_networks, published
+from ncselect.experience import known_networks
 from ncselect.methods.prior import Prior
 from ncselect.numerics.rank_agreement import regret_points, spearman_rho
 from ncselect.numerics.stacking import logit, stacked
 from ncselect.numerics.standardised import standardised
+from ncselect.published import PUBLISHED_SCORES, published
 from ncselect.types import RunRecord, RunSpec
+from zoo.cards import MODELS
 
 LEVELS = (0.5, 0.8, 0.95)
 RESAMPLES = 10_000
@@ -77,6 +79,7 @@ def prior_scores(dataset):  # type: ignore[no-untyped-def]
                     "source": name,
                     "arguments": {},
                     "weights": "imagenet",
+                    "preprocessing": MODELS[name].preprocessing,
                 },
                 data={},
             )

@@ -25,6 +25,7 @@ from ncselect.numerics.curve_prior import CurvePrior
 EPOCHS = (3, 5, 7, 10, 15)
 PENALTY = 2e-3
 MOMENTUM_PENALTY = 1e-4
+MOST_SHARED = 0.5
 
 
 def main() -> None:
@@ -90,21 +91,16 @@ def learned_prior(
         penalty=reluctance * MOMENTUM_PENALTY,
         rng=rng,
     )
-    finals = [log_odds(curves[:, -1]) for curves in groups]
-    levels = [float(final.mean()) for final in finals]
-    prior = dataclasses.replace(
-        start,
-        momentum=weight,
-        level=float(np.mean(levels)),
-        level_sd=float(np.std(levels, ddof=1)) if len(levels) > 1 else start.level_sd,
-        level_spread=float(np.sqrt(np.mean([final.var() for final in finals]))),
-    )
+    prior = dataclasses.replace(start, momentum=weight)
     lessons = random_lessons(groups, weight, rng, pools=pools)
     return fitted(prior, lessons, penalty=reluctance * PENALTY)
 
 
 def shared(groups: Mapping[str, Array], start: CurvePrior | None) -> float:
-    """Return the mean square of the data sets' mean normal score, each predicted by the others."""
+    """Return the mean square of the data sets' mean normal score, each predicted by the others.
+
+    It is at most ``MOST_SHARED``: beyond that no draws could be told apart.
+    """
     from scipy.special import ndtri
 
     squares = []
@@ -115,7 +111,7 @@ def shared(groups: Mapping[str, Array], start: CurvePrior | None) -> float:
         chance = mixture(prior, lesson.seen).chance_below(lesson.final[:, None])[:, 0]
         score = ndtri(np.clip(chance, 1e-4, 1 - 1e-4))
         squares.append(float(np.average(score, weights=lesson.weight)) ** 2)
-    return float(np.mean(squares))
+    return min(float(np.mean(squares)), MOST_SHARED)
 
 
 def rounded(document: object) -> object:

@@ -16,10 +16,11 @@ import numpy as np
 import scipy
 from scipy.optimize import minimize
 
-from ncselect.experience import PUBLISHED_SCORES, family, published
+from ncselect.experience import family
 from ncselect.numerics.coregionalisation import Cells, Component, Coregionalisation, conditioned
 from ncselect.numerics.stacking import ACCURACY, Line, ScoreWeights, logit, on_scale
 from ncselect.numerics.standardised import standardised
+from ncselect.published import PUBLISHED_SCORES, published
 
 QUANTITIES = (ACCURACY, *PUBLISHED_SCORES, "imagenet-top1")
 PENALTY = 0.05

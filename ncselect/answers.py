@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ncselect.history import curve_of, model_of, unseen
+from ncselect.experience import elsewhere
+from ncselect.history import curve_of, model_of, on_datasets, unseen, without_candidates
 from ncselect.methods import Method
 from ncselect.numerics.predicted import Predicted
 from ncselect.types import Curve, Estimate, Estimates, RunRecord
@@ -83,7 +84,16 @@ def learns(method: Method) -> bool:
 
 def knows_of(method: Method, dataset: str) -> bool:
     """Tell whether a method was made with a history that holds curves on a dataset."""
-    return any(one.dataset == dataset for one in _fields(method).get("history", ()))
+    return bool(on_datasets(_fields(method).get("history", ()), [dataset]))
+
+
+def not_told_of(method: Method, candidates: Sequence[RunRecord]) -> Method:
+    """Return a method whose history lacks what the candidates' own trainings came to later.
+
+    See ``history.without_candidates``; a method without a history is returned as it is.
+    """
+    history = _fields(method).get("history")
+    return _replaced(method, history=without_candidates(history, candidates)) if history else method
 
 
 def scored_on(
@@ -138,7 +148,7 @@ def _told(method: Method, records: Sequence[RunRecord], horizon: int) -> Method:
         known["history"] = unseen(fields["history"], records)
     if fields.get("experience"):
         here = {one.spec.dataset for one in records}
-        known["experience"] = tuple(one for one in fields["experience"] if one.dataset not in here)
+        known["experience"] = elsewhere(fields["experience"], here)
     return _replaced(method, **known)
 
 

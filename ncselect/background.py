@@ -6,11 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ncselect.experience import outcomes, read_experience
+from ncselect.curves import is_curves_file
+from ncselect.experience import COLUMNS, outcomes, read_experience
 from ncselect.history import read_history
 from ncselect.store import RunStore
 from ncselect.types import Background, Outcome
 from zoo.errors import InputError
+
+TAKES = {
+    "history": "the folder of a store with finished runs, or a file of plain curves "
+    "(.jsonl, .jsonl.gz)",
+    "experience": f"the folder of a store with finished runs, or a CSV file of {','.join(COLUMNS)}",
+}
+"""Argument → what it may name."""
 
 PathOrPaths = str | Path | Sequence[str | Path]
 Read = TypeVar("Read")
@@ -33,7 +41,7 @@ def background(
     Raises
     ------
     InputError
-        If a path holds nothing that can be read.
+        If a path holds nothing that can be read; the text names the argument and what it takes.
     """
     return Background(
         horizon=horizon,
@@ -48,12 +56,32 @@ def _all(
     listed = [paths] if isinstance(paths, str | Path) else list(paths)
     for path in listed:
         if not isinstance(path, str | Path):
-            raise InputError(f"{name}: {path!r} came; give the path of a file or of a store")
-    return tuple(one for path in listed for one in read(Path(path)))
+            raise InputError(f"{name}: {path!r} came; give {TAKES[name]}")
+    return tuple(one for path in listed for one in _read(name, Path(path), read))
+
+
+def _read(name: str, path: Path, read: Callable[[Path], tuple[Read, ...]]) -> tuple[Read, ...]:
+    """Read one path; what its reader says of a store or a file is said of the argument."""
+    try:
+        return read(path)
+    except InputError as error:
+        about, _, said = str(error).partition(": ")
+        if about == "store":  # its remedy is that of --store
+            said = f"{said.rpartition('; ')[0]}; give {TAKES[name]}"
+        elif about != "curves":
+            raise
+        raise InputError(f"{name}: {said}") from error
 
 
 def _read_outcomes(path: Path) -> tuple[Outcome, ...]:
     """Return what a store's finished runs, or a CSV file, tell of final accuracies."""
+    if not path.expanduser().exists():
+        raise InputError(f"experience: there is no '{path}'; give {TAKES['experience']}")
+    if is_curves_file(path):
+        raise InputError(
+            f"experience: '{path}' is a file of plain curves; give it as the history, or give "
+            f"{TAKES['experience']}"
+        )
     if not path.expanduser().is_dir():
         return read_experience(path)
     known = outcomes(RunStore(path, create=False).records())

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ncselect.answers import Answer, answer, predicted, scored_on
+from ncselect.arguments import check_whole
 from ncselect.methods import Method
 from ncselect.numerics.agreement import Agreements
 from ncselect.numerics.agreement import compare as agreements
@@ -70,7 +71,7 @@ def compare(
     """
     references = checked_references(methods, references)
     check_pool(records)
-    horizon = last_truth(records) if horizon is None else horizon
+    horizon = checked_horizon(records, horizon)
     check_lengths(epochs, horizon)
     check_seed(seed)
     truth = known_truth(records, horizon)
@@ -158,12 +159,21 @@ def check_pool(records: Sequence[RunRecord]) -> None:
         )
 
 
-def last_truth(records: Sequence[RunRecord]) -> int:
-    """Return the last epoch that any run has a test accuracy for; raise if there is none."""
-    horizon = max((epoch for record in records for epoch in record.truth), default=0)
-    if horizon < 1:
+def checked_horizon(records: Sequence[RunRecord], horizon: int | None) -> int:
+    """Return the horizon; if None, the last epoch that any run has a test accuracy for.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number of 1 or more, or no run has a test accuracy.
+    """
+    if horizon is not None:
+        check_whole(horizon=horizon)
+        return horizon
+    last = max((epoch for record in records for epoch in record.truth), default=0)
+    if last < 1:
         raise InputError("records hold no test accuracy to compare with; run them with truth")
-    return horizon
+    return last
 
 
 def check_seed(seed: int) -> None:

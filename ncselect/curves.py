@@ -10,11 +10,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ncselect.scores import SCORES
 from ncselect.types import Observation, RunRecord, RunSpec
 from zoo.errors import InputError
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 FORM = '{"dataset": "…", "model": "…", "hparams": {…}, "acc": [0.41, 0.52, …]}'
+_NOT_THERE = {  # what a score needs → why a plain curve cannot have it
+    "features": "a plain curve has no network to extract features from",
+    "source": "a plain curve has no network with a source head",
+    "card": "a plain curve says nothing of its network but the name",
+}
+_UNSCORED = {
+    name: f"{_NOT_THERE[score.needs]}; choose a method that learns from curves, such as "
+    "best-value, or name a store of runs"
+    for name, score in SCORES.items()
+}
 
 
 def is_curves_file(path: str | Path) -> bool:
@@ -37,7 +48,8 @@ def read_curves(path: str | Path) -> tuple[RunRecord, ...]:
     Returns
     -------
     tuple of RunRecord
-        Complete runs in the file's order, with nothing measured at epoch 0. Models that stand on a
+        Complete runs in the file's order, with nothing measured at epoch 0 and the reason why for
+        every score that needs no training. Models that stand on a
         dataset more than once are told apart as ``AirNet #1``, ``AirNet #2``, …;
         ``spec.candidate`` holds the ``architecture``, which they share, and the numeric
         hyperparameters as ``facts``.
@@ -127,6 +139,7 @@ def _record(name: str, line: Mapping[str, Any]) -> RunRecord:
         ),
         "complete",
         truth={len(accuracy): float(accuracy[-1] if truth is None else truth)},
+        unscored=_UNSCORED,
     )
 
 

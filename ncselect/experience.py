@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import json
 import math
 import re
@@ -15,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.numerics.stacking import ACCURACY, Known, ScoreWeights
+from ncselect.published import PUBLISHED_SCORES, published
 from ncselect.types import Outcome, RunRecord
 from zoo.cards import MODELS
 from zoo.errors import InputError
@@ -30,61 +31,6 @@ Floats = NDArray[np.float64]
 
 COLUMNS = ("model", "dataset", "accuracy")
 """Columns of a file of one's own; further ones are passed over."""
-
-PUBLISHED_SCORES: Mapping[str, str] = MappingProxyType(
-    {"linear-head": "frozen_head_accuracy", "n-leep": "n_leep", "logme": "logme"}
-)
-"""Score → column of the built-in table that orders networks as the score does."""
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """The built-in table.
-
-    Attributes
-    ----------
-    models, datasets
-        Names of its m rows and d columns.
-    training_images
-        Images each dataset was trained on, shape (d,).
-    accuracy
-        Test accuracy after fine-tuning, shape (m, d).
-    scores
-        Column of the file → values of the frozen networks, shape (m, d).
-    imagenet_top1
-        Accuracy on ImageNet of Keras's weights, shape (m,).
-    """
-
-    models: tuple[str, ...]
-    datasets: tuple[str, ...]
-    training_images: Floats
-    accuracy: Floats
-    scores: Mapping[str, Floats]
-    imagenet_top1: Floats
-
-
-@functools.cache
-def published() -> PublishedTable:
-    """Return the built-in table; ``ncselect/data/README.md`` says where it comes from."""
-    text = (files("ncselect") / "data" / "experience.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
-    models = tuple(dict.fromkeys(row["model"] for row in rows))
-    datasets = tuple(dict.fromkeys(row["dataset"] for row in rows))
-    place = {(row["model"], row["dataset"]): row for row in rows}
-
-    def column(name: str) -> Floats:
-        return np.array([[float(place[m, d][name]) for d in datasets] for m in models])
-
-    measured = list(rows[0])[list(rows[0]).index("fine_tuned_accuracy") + 1 :]
-    return PublishedTable(
-        models,
-        datasets,
-        column("training_images")[0],
-        column("fine_tuned_accuracy"),
-        MappingProxyType({name: column(name) for name in measured}),
-        np.array([MODELS[name].top1 or _MOBILENET_V3_LARGE_TOP1 for name in models]),
-    )
-
 
 @functools.cache
 def built_in() -> tuple[Outcome, ...]:
@@ -167,17 +113,48 @@ def outcomes(records: Iterable[RunRecord]) -> tuple[Outcome, ...]:
 def name_in_experience(record: RunRecord) -> str:
     """Return the name under which experience knows a run's candidate.
 
-    A network of the zoo with Keras's ImageNet weights and its default arguments has the name of
-    its card, whatever it is called. Any other candidate has its own, with its weights where that
-    is a card's name: what is known of the card is not known of it.
+    A network of the zoo as Keras distributes it has the name of its card, whatever it is called.
+    Any other candidate has its own name, with what sets it apart where that is a card's name, and
+    a digest of what it is: two files of one name are two networks. :func:`plain_name` takes the
+    digest off.
     """
     candidate = record.spec.candidate
-    model = record.spec.model
+    name = record.spec.model
     if is_as_published(candidate):
         return str(candidate["source"])
-    if model.casefold() in _CARDS:
-        return f"{model} with weights {candidate.get('weights', 'unknown')}"
-    return model
+    if name.casefold() in _CARDS:
+        name = f"{name} with {_differences(candidate)}"
+    text = json.dumps(dict(candidate), sort_keys=True, separators=(",", ":"))
+    return f"{name} [{hashlib.sha256(text.encode()).hexdigest()[:16]}]"
+
+
+def _differences(candidate: Mapping[str, Any]) -> str:
+    """Say in what a candidate that has a card's name differs from the card's network."""
+    arguments = candidate.get("arguments") or {}
+    told = [f"{name}={value}" for name, value in arguments.items()]
+    if candidate.get("weights") != "imagenet":
+        told.append(f"weights {candidate.get('weights', 'unknown')}")
+    return ", ".join(told) or f"preprocessing {candidate.get('preprocessing', 'unknown')}"
+
+
+def plain_name(name: str) -> str:
+    """Return a name in experience without its digest, as a file of one's own can give it."""
+    return _DIGEST.sub("", name)
+
+
+def row_of(name: str, rows: Mapping[str, int]) -> int | None:
+    """Return the row in which something is known of a candidate, or None.
+
+    Parameters
+    ----------
+    name
+        Its name in experience, see :func:`name_in_experience`.
+    rows
+        Case folded name → row. What is known of this very candidate comes first; a plain name,
+        as in a file of one's own, is that of any candidate of this name.
+    """
+    folded = name.strip().casefold()
+    return rows.get(folded, rows.get(plain_name(folded)))
 
 
 def is_as_published(candidate: Mapping[str, Any]) -> bool:
@@ -188,30 +165,44 @@ def is_as_published(candidate: Mapping[str, Any]) -> bool:
     candidate
         What decides its outcome, see ``zoo.candidate.Candidate.identity``.
     """
+    card = MODELS.get(str(candidate.get("source")))
     return (
         candidate.get("kind") == "application"
-        and candidate.get("source") in MODELS
+        and card is not None
         and not candidate.get("arguments")
         and candidate.get("weights") == "imagenet"
+        and candidate.get("preprocessing") == card.preprocessing
     )
 
 
 def dataset_key(name: str) -> str:
     """Return a name that is the same for all names of a dataset.
 
-    Case does not matter, nor a ``tfds:`` before it or a version after it; a name of
-    ``zoo.datasets.DATASETS`` is that of its source.
+    Case, hyphens and underscores do not matter, nor a ``tfds:`` or ``tfds-`` before it or a
+    configuration or version after it; a name of ``zoo.datasets.DATASETS`` is that of its source.
 
     Examples
     --------
-    >>> dataset_key("birds") == dataset_key("tfds:Caltech_Birds2011:0.1.1")
+    >>> dataset_key("birds") == dataset_key("tfds-Caltech_Birds2011:0.1.1")
+    True
+    >>> dataset_key("CIFAR-10") == dataset_key("tfds:cifar10/plain:3.0.2")
     True
     """
+    folded = _folded(name)
+    return _sources().get(folded, folded)
+
+
+@functools.cache
+def _sources() -> Mapping[str, str]:
+    """Return the folded names of known datasets → those of their sources."""
     from zoo.datasets import DATASETS  # it brings PIL along
 
-    folded = name.strip().casefold().removeprefix("tfds:").partition(":")[0].replace("-", "_")
-    card = DATASETS.get(folded)
-    return card.tfds if card is not None and card.tfds else folded
+    return {_folded(card.name): _folded(card.tfds or card.name) for card in DATASETS.values()}
+
+
+def _folded(name: str) -> str:
+    plain = re.sub(r"^tfds[:-]", "", name.strip().casefold())
+    return re.sub(r"[-_]", "", re.split(r"[/:]", plain, maxsplit=1)[0] or plain)
 
 
 def elsewhere(experience: Sequence[Outcome], datasets: Iterable[str]) -> tuple[Outcome, ...]:
@@ -279,14 +270,18 @@ def known_networks(
         if dataset_key(name) != dataset_key(dataset)
     ]
     own = tabulated(elsewhere(experience, [dataset]))
-    folded = [name.casefold() for name in names]
-    networks = list(
-        dict.fromkeys([*(name.casefold() for name in table.models), *own.models, *folded])
-    )
+    networks = list(dict.fromkeys([*(name.casefold() for name in table.models), *own.models]))
+    rows_known = {name: row for row, name in enumerate(networks)}
+    found = [row_of(name, rows_known) for name in names]
+    folded = [
+        name.casefold() if row is None else networks[row]
+        for name, row in zip(names, found, strict=True)
+    ]
+    networks = list(dict.fromkeys([*networks, *folded]))
     values = np.full((len(quantities), len(networks), len(kept) + len(own.datasets)), math.nan)
     for quantity, name in enumerate(quantities):
         if name == ACCURACY:
-            rows = [networks.index(model) for model in own.models]
+            rows = [rows_known[model] for model in own.models]
             values[quantity, rows, len(kept) :] = own.accuracy
             values[quantity, : len(table.models), : len(kept)] = table.accuracy[:, kept]
         elif name in PUBLISHED_SCORES:
@@ -325,8 +320,6 @@ def family(name: str) -> str:
     return re.sub(_SIZES, "", folded)
 
 
-_MOBILENET_V3_LARGE_TOP1 = 0.756
-"""The one that Keras's table lacks; documentation of ``keras.applications.MobileNetV3Large``."""
-
+_DIGEST = re.compile(r" \[[0-9a-f]{16}\]$")
 _CARDS = {name.casefold() for name in MODELS}
 _SIZES = r"(?<=vgg)\d+|(?<=resnet)\d+|(?<=densenet)\d+|(?<=efficientnet)b\d|(?<=efficientnetv2)b\d"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ncselect.curves import is_curves_file, read_curves
+from ncselect.experience import dataset_key
 from ncselect.store import RunStore
 from ncselect.types import Curve, RunRecord
-from zoo.errors import UnknownNameError
+from zoo.errors import InputError, UnknownNameError
 
 _ACCURACY = "validation-accuracy"
 
@@ -43,13 +46,29 @@ class Origin(enum.StrEnum):
         history
             Finished trainings.
         dataset
-            The dataset that is judged.
+            The dataset that is judged, by any of its names.
         """
+        curves = tuple(history)
+        if self is Origin.anywhere:
+            return curves
+        here = on_datasets(curves, [dataset])
         return tuple(
-            one
-            for one in history
-            if self is Origin.anywhere or (one.dataset == dataset) == (self is Origin.same_dataset)
+            one for one in curves if (one.dataset in here) == (self is Origin.same_dataset)
         )
+
+
+def on_datasets(history: Iterable[Curve], datasets: Iterable[str]) -> frozenset[str]:
+    """Return the names by which a history's curves call one of some datasets.
+
+    Parameters
+    ----------
+    history
+        Finished trainings.
+    datasets
+        Names of datasets, as ``experience.dataset_key`` takes them.
+    """
+    keys = {dataset_key(name) for name in datasets}
+    return frozenset(name for name in {one.dataset for one in history} if dataset_key(name) in keys)
 
 
 def model_of(record: RunRecord) -> str:
@@ -74,7 +93,7 @@ def curve_of(record: RunRecord) -> Curve:
     Curve
         Its model is :func:`model_of` the run; its facts are the numbers known before training:
         settings (of a file of curves, its hyperparameters instead) and what is known of the
-        candidate, such as ``parameters``.
+        candidate, such as ``parameters``; its identity is :func:`identity_of` the run.
     """
     candidate = record.spec.candidate
     own = candidate.get("facts")
@@ -84,7 +103,25 @@ def curve_of(record: RunRecord) -> Curve:
         for name, value in {**settings, **record.facts, **(own or {})}.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-    return Curve(record.spec.dataset, model_of(record), record.curve(_ACCURACY), facts)
+    return Curve(
+        record.spec.dataset,
+        model_of(record),
+        record.curve(_ACCURACY),
+        facts,
+        identity_of(record),
+    )
+
+
+def identity_of(record: RunRecord) -> str:
+    """Return a digest of the network that a run trains: the same by any name.
+
+    Empty for a plain curve, which says nothing of its network but the name.
+    """
+    candidate = record.spec.candidate
+    if "architecture" in candidate:
+        return ""
+    text = json.dumps(dict(candidate), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_history(path: str | Path) -> tuple[Curve, ...]:
@@ -98,19 +135,26 @@ def read_history(path: str | Path) -> tuple[Curve, ...]:
     Raises
     ------
     InputError
-        If it is neither, or cannot be read.
+        If it is neither, cannot be read, or holds no finished training.
     """
     records: Sequence[RunRecord] = (
         read_curves(path) if is_curves_file(path) else RunStore(path, create=False).records()
     )
-    return tuple(curve_of(one) for one in records if one.status == "complete" and one.epochs)
+    finished = tuple(curve_of(one) for one in records if one.status == "complete" and one.epochs)
+    if not finished:
+        raise InputError(
+            f"history: no run in '{path}' has reached its horizon; finish some with "
+            "'ncselect rank --epochs N --horizon N', or name a file of plain curves"
+        )
+    return finished
 
 
 def unseen(history: Iterable[Curve], judged: Sequence[RunRecord]) -> tuple[Curve, ...]:
     """Return what of a history a method may learn from when it is judged on some runs.
 
-    Left out are all curves of the same models, on every dataset, and curves that are those of the
-    judged runs under another name.
+    Left out are all curves of the same models, on every dataset: those of the same name, and
+    those of the same network by another name. So are curves that are those of the judged runs
+    under another name.
 
     Parameters
     ----------
@@ -119,15 +163,95 @@ def unseen(history: Iterable[Curve], judged: Sequence[RunRecord]) -> tuple[Curve
     judged
         The runs that the method is judged on, as far as they have come.
     """
+    curves = tuple(history)
     models = {model_of(one) for one in judged}
+    identities = {identity_of(one) for one in judged} - {""}
     traces = {_trace(curve_of(one)) for one in judged if one.status != "failed"}
-    datasets = {one.spec.dataset for one in judged}
+    here = on_datasets(curves, {one.spec.dataset for one in judged})
     return tuple(
         one
-        for one in history
-        if one.model not in models and not (one.dataset in datasets and _trace(one) in traces)
+        for one in curves
+        if one.model not in models
+        and one.identity not in identities
+        and not (one.dataset in here and _trace(one) in traces)
     )
 
 
 def _trace(curve: Curve) -> tuple[str, bytes]:
-    return curve.dataset, curve.accuracy.tobytes()
+    return dataset_key(curve.dataset), curve.accuracy.tobytes()
+
+
+def without_candidates(
+    history: Iterable[Curve], candidates: Sequence[RunRecord]
+) -> tuple[Curve, ...]:
+    """Return a history without what some candidates' own trainings came to later.
+
+    Left out are, on a candidate's dataset, the curves of the same network by any name and those
+    that begin with what was observed of it. Of its trainings on other datasets methods may learn.
+
+    Parameters
+    ----------
+    history
+        Finished trainings.
+    candidates
+        The runs that are ranked, as far as they were observed.
+    """
+    curves = tuple(history)
+    names = {
+        dataset: on_datasets(curves, [dataset])
+        for dataset in {one.spec.dataset for one in candidates}
+    }
+    identities: set[tuple[str, str]] = set()
+    beginnings: dict[str, dict[int, set[bytes]]] = {}  # dataset → epochs → what was observed
+    for one in candidates:
+        observed = curve_of(one).accuracy if one.status != "failed" and one.epochs else None
+        for name in names[one.spec.dataset]:
+            identities.add((name, identity_of(one)))
+            if observed is not None:
+                of_length = beginnings.setdefault(name, {}).setdefault(len(observed), set())
+                of_length.add(observed.tobytes())
+    return tuple(
+        one
+        for one in curves
+        if not (one.identity and (one.dataset, one.identity) in identities)
+        and not any(
+            one.accuracy[:epochs].tobytes() in of_length
+            for epochs, of_length in beginnings.get(one.dataset, {}).items()
+        )
+    )
+
+
+def nothing_left(
+    history: Sequence[Curve], origin: Origin, pools: Sequence[Sequence[RunRecord]]
+) -> str:
+    """Say so if nothing of a history may be learnt from in any pool that is judged.
+
+    Parameters
+    ----------
+    history
+        Finished trainings, before any was left out.
+    origin
+        Which datasets they may come from.
+    pools
+        The runs that are judged together, one or more pools of them on one dataset.
+
+    Returns
+    -------
+    str
+        Empty if there is no history, or something of it is left.
+    """
+    if not history:
+        return ""
+    dataset = pools[0][0].spec.dataset
+    chosen = origin.of(history, dataset)
+    if not chosen:
+        return (
+            f"history: none of its {len(history)} curves is left by --history-from {origin}, seen "
+            f"from {dataset}; methods are told no history"
+        )
+    if any(unseen(chosen, pool) for pool in pools):
+        return ""
+    return (
+        f"history: all of its {len(chosen)} curves are of the models that are scored, and left "
+        "out; methods are told no history"
+    )

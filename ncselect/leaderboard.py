@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ncselect.numerics.agreement import MEASURES, Agreement, Interval
-from ncselect.scoreboard import RECOMMENDED, Comparison, PoolsComparison, PoolsRow, Row
+from ncselect.pool_scores import CountedRow
+from ncselect.scoreboard import RECOMMENDED, Comparison, PoolsComparison, PoolsRow, Row, in_short
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,6 +56,8 @@ def leaderboard(comparison: AnyComparison) -> RenderableType:
                 Text(f"left out: {model}: {reason}", style="dim")
                 for model, reason in comparison.excluded.get(epochs, {}).items()
             ]
+        else:
+            parts += [Text(line, style="dim") for line in _left_out(comparison, rows)]
         parts += [
             Text(f"refused: {row.method}: {row.reason}", style="red")
             for row in rows
@@ -163,10 +166,30 @@ def _table() -> Table:
 def _of_what(comparison: AnyComparison, rows: Sequence[AnyRow]) -> str:
     if isinstance(comparison, Comparison):
         return f"n = {max(row.n for row in rows)}"
+    counts = sorted({f"{row.mean_n:.1f}" for row in _counted(rows) if row.pools}, key=float)
     return (
         f"{comparison.pools} pools of {comparison.size} from {comparison.runs} runs of "
         f"{comparison.models} models on {comparison.dataset}"
+        + (f", scored on {' to '.join(counts[:: len(counts) - 1 or 1])} each" if counts else "")
     )
+
+
+def _left_out(comparison: PoolsComparison, rows: Sequence[AnyRow]) -> list[str]:
+    """Say which methods' refusals cost all methods runs, and which runs are in no pool."""
+    lines = [
+        f"left out by {row.method}: {row.left_out} of {comparison.runs} runs"
+        + (f": {reasons}" if (reasons := in_short(row.refused.values())) else "")
+        for row in _counted(rows)
+        if row.left_out
+    ]
+    if comparison.excluded:
+        n, reasons = len(comparison.excluded), in_short(comparison.excluded.values())
+        lines.append(f"in no pool: {n} of {comparison.runs + n} runs: {reasons}")
+    return lines
+
+
+def _counted(rows: Sequence[AnyRow]) -> list[CountedRow]:
+    return [row for row in rows if isinstance(row, CountedRow)]
 
 
 def _legend(comparison: AnyComparison) -> str:
@@ -207,6 +230,11 @@ def flat_rows(comparison: AnyComparison) -> list[dict[str, Any]]:
             "method": row.method,
             "n": row.n,
             **({"pools": row.pools} if isinstance(row, PoolsRow) else {}),
+            **(
+                {"mean_n": row.mean_n, "left_out": row.left_out}
+                if isinstance(row, CountedRow)
+                else {}
+            ),
             "seconds": row.seconds,
             **_figures(row.agreement, "", pools),
             "reference": first,

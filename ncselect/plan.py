@@ -69,8 +69,15 @@ class PlannedRun:
     @property
     def work(self) -> str:
         """What is to be done, in a few words; empty if nothing is."""
-        epochs = [f"{self.epochs} epochs"] if self.epochs else []
+        epochs = [_counted(self.epochs, "epoch")] if self.epochs else []
         return ", ".join((["features"] if self.features else []) + epochs)
+
+    @property
+    def time(self) -> str:
+        """How long it will take and what that rests on, in a few words."""
+        if not self.work:
+            return "–"
+        return "unknown" if np.isnan(self.seconds) else f"~{duration(self.seconds)} ({self.basis})"
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Estimated time for all runs together; those of unknown length are not in it."""
+        """Estimated time for all candidates together; unknown times are not in it."""
         known = [run.seconds for run in self.runs if not np.isnan(run.seconds)]
         return max([sum(known) / self.workers, *known], default=0.0)
 
@@ -126,21 +133,21 @@ class Plan:
         for heading in ("model", "to do", "time", "download", "disk"):
             table.add_column(heading, justify="left" if heading == "model" else "right")
         for run in self.runs:
-            estimate = "unknown" if np.isnan(run.seconds) else f"~{duration(run.seconds)}"
             table.add_row(
                 run.model,
                 run.work or run.basis,
-                f"{estimate} ({run.basis})" if run.work else "–",
+                run.time,
                 _megabytes(run.download_megabytes),
                 _megabytes(run.disk_megabytes),
             )
         for model, reason in self.missing.items():
             table.add_row(model, f"failed: {reason}", style="red")
-        unknown = sum(np.isnan(run.seconds) for run in self.runs)
+        unknown = sum(bool(np.isnan(run.seconds)) for run in self.runs)
+        times = [] if unknown and not self.seconds else [f"~{duration(self.seconds)}"]
+        times += [f"the unknown time of {_counted(unknown, 'candidate')}"] if unknown else []
         total = (
-            f"Together ~{duration(self.seconds)}"
-            + (f" and {unknown} runs of unknown length" if unknown else "")
-            + f", {sum(run.download_megabytes for run in self.runs):.0f} MB to download, "
+            f"Together {' and '.join(times)}, "
+            f"{sum(run.download_megabytes for run in self.runs):.0f} MB to download, "
             f"{np.nansum([run.disk_megabytes for run in self.runs]):.0f} MB of "
             f"{self.free_megabytes:.0f} MB free disk."
         )
@@ -234,6 +241,10 @@ def _disk_megabytes(card: Card | None) -> float:
     return VARIABLES_PER_WEIGHT * card.megabytes if card else float("nan")
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def _megabytes(megabytes: float) -> str:
     if np.isnan(megabytes):
         return "unknown"
@@ -287,6 +298,7 @@ def _other_settings(specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> t
         text = ", ".join(f"{name} {there.get(name)} (now {here[name]})" for name in differing[:3])
         lines[text] = lines.get(text, 0) + 1
     return tuple(
-        f"The store also has {count} of these runs with {text}; they are left alone."
+        f"The store also has {count} of these runs with {text}; "
+        + ("it is left alone." if count == 1 else "they are left alone.")
         for text, count in lines.items()
     )

@@ -18,9 +18,27 @@ from ncselect.numerics.calibration import (
 )
 from ncselect.numerics.decision import p_best
 from ncselect.numerics.predicted import LEVELS, Predicted, best_draws, model_scores
+from ncselect.scoreboard import PoolsRow
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CountedRow(PoolsRow):
+    """A method over many pools, and on how many models it is scored in them.
+
+    Attributes
+    ----------
+    mean_n
+        Models that it is scored on in a pool, the mean over those it is scored in; nan if none.
+    left_out
+        Runs that the method refused in a pool where it answered for others: no method is scored on
+        them there.
+    """
+
+    mean_n: float
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -85,12 +103,17 @@ def pool_score(label: str, truth: Floats, predicted: Predicted, noise: Floats) -
     )
 
 
-def pool_values(scores: Sequence[PoolScore | None], among: Booleans) -> dict[str, Floats]:
+def pool_values(
+    scores: Sequence[PoolScore | None],
+    among: Booleans,
+    beside: Sequence[PoolScore | None] | None = None,
+) -> dict[str, Floats]:
     """Return, for every measure, numbers of which its value over all pools is the mean.
 
-    The root mean square error and the calibration error are those of the candidates of all pools
-    together. They are no means over pools; each pool is given its influence on them instead (their
-    linearisation), of which they are.
+    The root mean square error and the calibration error are those of the candidates together of
+    all pools that have what they are made of: predictions, or P(best). They are no means over
+    pools; each of these pools is given its influence on them instead (their linearisation), of
+    which they are.
 
     Parameters
     ----------
@@ -98,24 +121,43 @@ def pool_values(scores: Sequence[PoolScore | None], among: Booleans) -> dict[str
         One per pool, None where the method could not be scored.
     among
         The pools to average over, shape (pools,); no None is among them.
+    beside
+        What another method that is subtracted scored in the same pools, no None among them either:
+        those two errors are then taken over the pools that have what they need of both.
 
     Returns
     -------
     dict
         Measure → shape (pools,); nan where it is not defined and outside ``among``.
     """
-    present = [one for one, wanted in zip(scores, among, strict=True) if wanted and one is not None]
-    means = {name: np.array([one.means[name] for one in present]) for name in present[0].means}
-    found = {name: values for name, values in means.items() if name != "squared_error"}
-    found["rmse_points"] = 100 * _root_influence(means["squared_error"])
-    found["calibration_error"] = _calibration_influence(
-        np.array([one.gaps for one in present]), np.array([one.n for one in present])
-    )
+    present = _chosen(scores, among)
+    both = [present] if beside is None else [present, _chosen(beside, among)]
+    squares = [np.array([one.means["squared_error"] for one in each]) for each in both]
+    gaps = [np.array([one.gaps for one in each]) for each in both]
+    predicted = np.all([np.isfinite(one) for one in squares], axis=0)
+    with_p_best = np.all([np.isfinite(one).all(axis=1) for one in gaps], axis=0)
+
+    found = {
+        name: np.array([one.means[name] for one in present])
+        for name in present[0].means
+        if name != "squared_error"
+    }
+    found["rmse_points"] = np.full(len(present), np.nan)
+    found["calibration_error"] = np.full(len(present), np.nan)
+    if predicted.any():
+        found["rmse_points"][predicted] = 100 * _root_influence(squares[0][predicted])
+    if with_p_best.any():
+        n = np.array([one.n for one in present])[with_p_best]
+        found["calibration_error"][with_p_best] = _calibration_influence(gaps[0][with_p_best], n)
     spread: dict[str, Floats] = {}
     for name, values in found.items():
         spread[name] = np.full(len(scores), np.nan)
         spread[name][among] = values
     return spread
+
+
+def _chosen(scores: Sequence[PoolScore | None], among: Booleans) -> list[PoolScore]:
+    return [one for one, wanted in zip(scores, among, strict=True) if wanted and one is not None]
 
 
 def _root_influence(squares: Floats) -> Floats:

@@ -12,9 +12,9 @@ from ncselect.comparison import (
     check_lengths,
     check_pool,
     check_seed,
+    checked_horizon,
     checked_references,
     known_truth,
-    last_truth,
     unscorable,
 )
 from ncselect.history import model_of
@@ -22,8 +22,8 @@ from ncselect.methods import Method
 from ncselect.numerics.agreement import Agreement, bootstrap_counts, check_intervals
 from ncselect.numerics.pool_mean import PoolDesign
 from ncselect.pool_answers import Question, ScoredPool, Watch, scored_pools
-from ncselect.pool_scores import PoolScore, pool_values
-from ncselect.scoreboard import Difference, PoolsComparison, PoolsRow, in_short
+from ncselect.pool_scores import CountedRow, PoolScore, pool_values
+from ncselect.scoreboard import Difference, PoolsComparison, in_short
 from ncselect.types import RunRecord
 from zoo.errors import InputError
 
@@ -46,10 +46,11 @@ def compare_pools(
 ) -> PoolsComparison:
     """Score methods in many pools drawn at random from the runs, and average over the pools.
 
-    Within a pool the rules are those of ``comparison.compare``. Pools share runs: see
-    ``numerics.pool_mean`` for what the two intervals mean. Methods that estimate every candidate
-    by itself are asked once for each model's runs, unless their history holds curves on this
-    dataset; the others in every pool.
+    Within a pool the rules are those of ``comparison.compare``, but for one. Methods that estimate
+    every candidate by itself are asked once for each model's runs, unless their history holds
+    curves on this dataset: it then lacks that model's curves alone, and the pool's other models
+    stay in it, on other datasets. All other methods are asked in every pool. Pools share runs: see
+    ``numerics.pool_mean`` for what the two intervals mean.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def compare_pools(
     """
     references = checked_references(methods, references)
     check_pool(records)
-    horizon = last_truth(records) if horizon is None else horizon
+    horizon = checked_horizon(records, horizon)
     check_lengths(epochs, horizon)
     check_seed(seed)
     check_intervals(resamples, level)
@@ -96,7 +97,7 @@ def compare_pools(
     design = _design(usable, drawn, bootstrap_counts(pools, resamples, rng), level)
     question = Question(usable, methods, truth, horizon, leave_one_out, seed)
     apart, scored = scored_pools(question, drawn, epochs, workers=workers, watch=watch)
-    rows: list[PoolsRow] = []
+    rows: list[CountedRow] = []
     differences: list[Difference] = []
     for length, here in scored.items():
         found = {label: [one.scores.get(label) for one in here] for label in methods}
@@ -154,8 +155,16 @@ def _row(
     pools: Sequence[ScoredPool],
     apart: Answer | None,
     design: PoolDesign,
-) -> PoolsRow:
+) -> CountedRow:
     scored = _among(scores)
+    size, runs = int(design.members[0].sum()), int(design.sizes.sum())
+    n = [one.n for one in scores if one is not None]
+    left_out = {
+        model
+        for refusals in (pool.refused.get(label, {}) for pool in pools)
+        if len(refusals) < size
+        for model in refusals
+    }
     refused = {
         model: why for pool in reversed(pools) for model, why in pool.refused.get(label, {}).items()
     }
@@ -166,19 +175,20 @@ def _row(
         reason = in_short(refused.values()) or "no pool has two models to score"
     said = [pool.notes[label] for pool in pools if label in pool.notes]
     notes = apart.estimates.notes if apart else _shared(said)
-    runs = int(design.sizes.sum())
-    return PoolsRow(
+    return CountedRow(
         label,
         length,
         agreement,
         reason,
         int(scored.sum()),
-        max((one.n for one in scores if one is not None), default=0),
+        max(n, default=0),
         refused if agreement is not None else {},
         notes,
-        apart.seconds * int(design.members[0].sum()) / runs
+        apart.seconds * size / runs
         if apart
         else float(np.mean([pool.seconds[label] for pool in pools])),
+        float(np.mean(n)) if n else float("nan"),
+        len(left_out),
     )
 
 
@@ -198,7 +208,7 @@ def _difference(
     both = _among(first) & _among(second)
     if not both.any():
         return None
-    one, other = pool_values(first, both), pool_values(second, both)
+    one, other = pool_values(first, both, second), pool_values(second, both, first)
     return _agreement({name: one[name] - other[name] for name in one}, design)
 
 

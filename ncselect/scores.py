@@ -247,6 +247,12 @@ def _unlike_the_published(candidate: Mapping[str, Any]) -> str | None:
             f"the accuracy published for {candidate.get('source')} is that of Keras's ImageNet "
             f"weights, not of its {_described(str(candidate.get('weights')))}; {remedy}"
         )
+    card, preprocessing = MODELS.get(str(candidate.get("source"))), candidate.get("preprocessing")
+    if card is not None and preprocessing != card.preprocessing:
+        return (
+            f"the accuracy published for {card.name} is that of its own preprocessing, "
+            f"'{card.preprocessing}', not of '{preprocessing}'; {remedy}"
+        )
     return None
 
 

@@ -71,9 +71,13 @@ class RunStore:
         """Return every run whose spec can be read, by name."""
         return [run for run in self._folders() if run.is_readable]
 
-    def unreadable(self) -> list[Run]:
-        """Return the folders whose spec cannot be read; they can only be deleted."""
-        return [run for run in self._folders() if not run.is_readable]
+    def unreadable(self) -> list[Run | StoredFeatures]:
+        """Return the runs and features whose spec cannot be read; they can only be deleted."""
+        return [one for one in self.folders() if not one.key]
+
+    def folders(self) -> list[Run | StoredFeatures]:
+        """Return every run and all features, by name, whether or not they can be read."""
+        return [*self._folders(), *self.features()]
 
     def _folders(self) -> list[Run]:
         return [Run(spec.parent) for spec in sorted(self.folder.glob("*/spec.json"))]
@@ -150,13 +154,15 @@ class RunStore:
     def select(self, names: Sequence[str]) -> list[Run | StoredFeatures]:
         """Return the runs and features with these keys, key beginnings or folder names.
 
+        Each comes once, however often it is named.
+
         Raises
         ------
         InputError
             If a name fits none, or the beginning of several keys.
         """
-        chosen: list[Run | StoredFeatures] = []
-        folders: list[Run | StoredFeatures] = [*self._folders(), *self.features()]
+        chosen: dict[Path, Run | StoredFeatures] = {}
+        folders = self.folders()
         for name in names:
             fits = [
                 one
@@ -168,8 +174,8 @@ class RunStore:
                     f"run: '{name}' fits {len(fits)} runs in '{self.folder}'; give a key "
                     "(or at least its first four digits) as listed by 'ncselect runs'"
                 )
-            chosen += fits
-        return chosen
+            chosen[fits[0].folder] = fits[0]
+        return list(chosen.values())
 
 
 def _readable(spec: RunSpec) -> str:

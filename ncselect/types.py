@@ -226,12 +226,16 @@ class Curve:
         Validation accuracy after epochs 1 … T, shape (T,), in [0, 1].
     facts
         Numbers known before training, such as ``parameters`` or ``lr``.
+    identity
+        The same for the same network by any name, as far as that is known: a digest of what the
+        candidate really is; empty for plain curves.
     """
 
     dataset: str
     model: str
     accuracy: NDArray[np.float64] = field(repr=False)
     facts: Mapping[str, float] = field(default_factory=dict)
+    identity: str = ""
 
 
 @dataclass(frozen=True)

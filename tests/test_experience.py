@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 
 import numpy as np
@@ -14,21 +15,32 @@ from ncselect.experience import (
     dataset_key,
     elsewhere,
     family,
+    is_as_published,
     known_networks,
     name_in_experience,
     outcomes,
-    published,
+    plain_name,
     read_experience,
     tabulated,
 )
-from ncselect.types import Outcome, RunRecord, RunSpec
+from ncselect.methods.prior import Prior
+from ncselect.published import published
+from ncselect.scores import card_scores
+from ncselect.store import RunStore
+from ncselect.types import Observation, Outcome, RunRecord, RunSpec
+from zoo.candidate import Candidate
 from zoo.cards import MODELS
 from zoo.errors import InputError
+from zoo.sources.tfds import TfdsSource
 
 
 def run_of(model, **candidate):
     published_as = {"kind": "application", "source": model, "arguments": {}, "weights": "imagenet"}
-    spec = RunSpec(model=model, dataset="flowers", candidate=published_as | candidate, data={})
+    card = MODELS.get(candidate.get("source", model))
+    own = {"preprocessing": "included" if card is None else card.preprocessing}
+    spec = RunSpec(
+        model=model, dataset="flowers", candidate=published_as | own | candidate, data={}
+    )
     return RunRecord(spec)
 
 
@@ -103,7 +115,9 @@ def test_runs_that_ended_are_experience():
     going_on = made_run("b", [0.5, 0.6], truth={2: 0.7}, status="partial")
     failed = made_run("c", [0.5], truth={1: 0.7}, status="failed", error="nan")
     untested = made_run("d", [0.5, 0.6], truth={1: 0.5})
-    assert outcomes([ended, going_on, failed, untested]) == (Outcome("a", "leaves", 0.61),)
+    (known,) = outcomes([ended, going_on, failed, untested])
+    assert (plain_name(known.model), known.dataset, known.accuracy) == ("a", "leaves", 0.61)
+    assert known.model == name_in_experience(ended)
 
 
 def test_a_network_as_published_has_the_name_of_its_card():
@@ -112,18 +126,93 @@ def test_a_network_as_published_has_the_name_of_its_card():
     assert name_in_experience(renamed) == "ResNet50"
 
 
-@pytest.mark.parametrize("other", [{"weights": "random"}, {"weights": "sha256:12"}])
-def test_other_weights_are_another_network(other):
-    name = name_in_experience(run_of("ResNet50", **other))
-    assert name == f"ResNet50 with weights {other['weights']}"
-    assert name_in_experience(run_of("mine", source="ResNet50", **other)) == "mine"
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"weights": "random"}, "weights random"),
+        ({"weights": "sha256:12"}, "weights sha256:12"),
+        ({"arguments": {"alpha": 0.5}}, "alpha=0.5"),
+        ({"preprocessing": "torch"}, "preprocessing torch"),
+        ({"kind": "file", "source": "sha256:12", "weights": "included"}, "weights included"),
+    ],
+)
+def test_what_differs_from_the_card_is_another_network(other, told):
+    name = name_in_experience(run_of("MobileNet", **other))
+    assert plain_name(name) == f"MobileNet with {told}"
+    mine = name_in_experience(run_of("mine", **{"source": "MobileNet"} | other))
+    assert plain_name(mine) == "mine"
+    assert mine != "mine"
 
 
-def test_other_arguments_are_another_network():
-    narrow = run_of("MobileNet", arguments={"alpha": 0.5})
-    assert name_in_experience(narrow) != "MobileNet"
-    file = run_of("mine", kind="file", source="sha256:12", weights="included")
-    assert name_in_experience(file) == "mine"
+def test_the_card_s_own_preprocessing_stated_is_as_published():
+    for stated in (None, "caffe"):
+        candidate = Candidate("a", "application", "ResNet50", preprocessing=stated)
+        spec = RunSpec(model="a", dataset="d", candidate=candidate.identity(), data={})
+        assert name_in_experience(RunRecord(spec)) == "ResNet50"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{}, {"weights": "random"}, {"arguments": {"alpha": 1}}, {"preprocessing": "torch"},
+     {"kind": "file"}],
+)  # fmt: skip
+def test_scores_and_experience_agree_on_what_is_as_published(other):
+    candidate = run_of("MobileNet", **other).spec.candidate
+    assert is_as_published(candidate) == ("imagenet-top1" in card_scores(candidate)[0])
+
+
+def finished_run(store, folder, content, dataset, accuracy, model="model"):
+    """Finish a run of ``FOLDER/model.keras`` in a store; return it as a record."""
+    path = folder / "model.keras"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    candidate = Candidate(model, "file", str(path), weights="included").identity()
+    run = store.run(RunSpec(model=model, dataset=dataset, candidate=candidate, data={}))
+    with run.writer() as writer:
+        writer.append(Observation(0, {}, 0.0), [])
+        writer.append(Observation(1, {}, 1.0), [])
+        writer.keep_truth(1, accuracy)
+        writer.complete(keep_checkpoint=False)
+    return run.record()
+
+
+def test_two_files_of_one_name_are_two_networks_to_a_store(tmp_path):
+    """Each is known by its own runs, a moved copy by those of the original."""
+    store = RunStore(tmp_path / "store")
+    for dataset in ("x", "y", "z"):
+        good = finished_run(store, tmp_path / "a", b"good", dataset, 0.9)
+        bad = finished_run(store, tmp_path / "b", b"bad", dataset, 0.5)
+        finished_run(store, tmp_path / "c", b"fair", dataset, 0.7, model="fair")
+    elsewhere_store = RunStore(tmp_path / "elsewhere")
+    copy = finished_run(elsewhere_store, tmp_path / "d", b"good", "leaves", 0.8)
+    new = finished_run(elsewhere_store, tmp_path / "e", b"new", "leaves", 0.8)
+    method = Prior(experience=outcomes(store.records()))
+    assert name_in_experience(copy) == name_in_experience(good)
+    assert method.estimate([copy]).estimates[0].score > 0.5
+    assert method.estimate([bad]).estimates[0].score < -0.5
+    assert "nothing is known of model on other datasets" in method.estimate([new]).refused["model"]
+
+
+def test_a_file_of_ones_own_knows_networks_by_their_plain_names(tmp_path):
+    """A row is of any candidate of its name, unless a store knows the very candidate."""
+    path = tmp_path / "own.csv"
+    path.write_text("model,dataset,accuracy\nMine,x,0.9\nother,x,0.5\nthird,x,0.7\n")
+    own = read_experience(path)
+    one, two = (
+        run_of("mine", kind="file", source=f"sha256:{n}", weights="included") for n in (1, 2)
+    )
+    by_name = [Prior(experience=own).estimate([run]).estimates[0].score for run in (one, two)]
+    assert by_name[0] == by_name[1] > 0.5
+    known = (*own, Outcome(name_in_experience(two), "x", 0.4))
+    one_score, two_score = (
+        Prior(experience=known).estimate([run]).estimates[0].score for run in (one, two)
+    )
+    assert two_score < 0 < one_score
+    rows = known_networks(
+        [name_in_experience(one), name_in_experience(two)], known, "y", ("accuracy",)
+    )
+    accuracy = rows[0].values[0, :, -1]
+    np.testing.assert_array_equal(accuracy[rows[1]], [0.9, 0.4])
 
 
 @pytest.mark.parametrize(
@@ -134,10 +223,36 @@ def test_other_arguments_are_another_network():
         ("tfds:oxford_flowers102:2.1.1", "oxford_flowers102"),
         ("svhn", "svhn_cropped"),
         ("stanford-dogs", "stanford_dogs"),
+        ("cifar-10", "cifar10"),
+        ("Fashion-MNIST", "fashion_mnist"),
+        ("tfds-dtd", "dtd"),
+        ("tfds-dtd:3.0.1", "dtd"),
+        ("tfds-imagenette/320px-v2", "imagenette"),
+        ("tfds:imagenette/320px-v2:1.0.0", "imagenette"),
+        ("tfds-tf_flowers", "flowers"),
+        ("tfds-svhn_cropped", "SVHN"),
     ],
 )
 def test_all_names_of_a_dataset_are_one(one, other):
     assert dataset_key(one) == dataset_key(other)
+
+
+@pytest.mark.parametrize("suffix", ["", "/a-config", "/a-config:1.0.0", ":1.0.0"])
+@pytest.mark.parametrize("dataset", published().datasets)
+def test_every_dataset_of_the_table_is_known_when_it_comes_by_tfds(
+    tmp_path, monkeypatch, dataset, suffix
+):
+    """The name is the one that the source itself gives to a prepared copy."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    folder = tmp_path / dataset / ("a-config/1.0.0" if "/" in suffix else "1.0.0")
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text(json.dumps({}))
+    name = TfdsSource(dataset + suffix).name
+    left = elsewhere(built_in(), [name])
+    assert len(left) == 19 * 8
+    assert dataset not in {one.dataset for one in left}
+    known, _ = known_networks(["ResNet50"], (), name, ("accuracy",))
+    assert known.reference == 8
 
 
 def test_other_datasets_stay_apart():

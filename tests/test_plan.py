@@ -1,8 +1,50 @@
 from __future__ import annotations
 
-import pytest
+import math
 
-from ncselect.plan import is_cached, network_of
+import pytest
+from rich.console import Console
+
+from ncselect.plan import Plan, PlannedRun, is_cached, network_of
+
+
+def printed(*runs):
+    plan = Plan(tuple(runs), {}, workers=1, free_megabytes=1e5, other_settings=())
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(plan)
+    return captured.get()
+
+
+def run_planned(epochs, *, features=False, seconds=math.nan, basis="unknown"):
+    return PlannedRun("net", epochs, features, seconds, basis, 0.0, 0.0)
+
+
+def test_what_takes_an_unknown_time_is_said_once():
+    text = printed(run_planned(0, features=True))
+    assert text.count("unknown") == 2
+    assert "unknown (unknown)" not in text
+    assert "Together the unknown time of 1 candidate, 0 MB to download" in text
+    text = printed(
+        run_planned(0, features=True), run_planned(3), run_planned(2, seconds=240.0, basis="rough")
+    )
+    assert "~4 min (rough)" in text
+    assert "Together ~4 min and the unknown time of 2 candidates, 0 MB" in text
+    assert "runs of" not in text
+
+
+def test_one_epoch_is_no_plural():
+    assert run_planned(1, seconds=5.0).work == "1 epoch"
+    assert run_planned(2, features=True).work == "features, 2 epochs"
+    text = printed(run_planned(1, seconds=30.0, basis="as stored runs"))
+    assert "~30 s (as stored runs)" in text
+    assert "Together ~30 s, 0 MB to download" in text
+
+
+def test_nothing_to_do_takes_no_time():
+    stored = run_planned(0, seconds=0.0, basis="stored")
+    assert (stored.work, stored.time) == ("", "–")
+    assert "Together ~0 s, 0 MB" in printed(stored)
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,21 @@ import pytest
 from made_runs import made_run
 from scipy.stats import f_oneway, spearmanr
 
-from ncselect.experience import built_in, published
+from ncselect.experience import built_in
 from ncselect.methods.prior import Prior
 from ncselect.numerics.standardised import shrunken_means, standardised
+from ncselect.published import published
 from ncselect.types import Outcome, RunRecord, RunSpec
+from zoo.cards import MODELS
 from zoo.errors import InputError
 
 
 def run_of(name, dataset="leaves", **candidate):
     as_published = {"kind": "application", "source": name, "arguments": {}, "weights": "imagenet"}
+    card = MODELS.get(candidate.get("source", name))
+    own = {"preprocessing": "included" if card is None else card.preprocessing}
     return RunRecord(
-        RunSpec(model=name, dataset=dataset, candidate=as_published | candidate, data={})
+        RunSpec(model=name, dataset=dataset, candidate=as_published | own | candidate, data={})
     )
 
 
@@ -138,7 +142,10 @@ def test_a_score_is_the_shrunken_mean_over_other_datasets():
     assert math.isnan(first.sd)
 
 
-@pytest.mark.parametrize("dataset", ["birds", "caltech_birds2011", "tfds:caltech_birds2011"])
+@pytest.mark.parametrize(
+    "dataset",
+    ["birds", "caltech_birds2011", "tfds:caltech_birds2011", "tfds-caltech_birds2011:0.1.1"],
+)
 def test_the_dataset_that_is_ranked_is_never_used(dataset):
     pool = [run_of(name, dataset) for name in ("ResNet50", "VGG16", "Xception")]
     plain = scores(Prior(), pool)
@@ -171,6 +178,7 @@ def test_a_score_does_not_depend_on_the_pool():
     [
         {"weights": "random"},
         {"arguments": {"alpha": 0.5}},
+        {"preprocessing": "caffe"},
         {"kind": "file", "source": "sha256:1", "weights": "included"},
         {"source": "ConvNeXtTiny"},
     ],

@@ -121,6 +121,7 @@ def test_a_network_as_published_has_its_published_facts(name):
         (application(arguments={"alpha": 0.35}), "that of its default arguments, not of alpha=0.3"),
         (application(weights="random"), "Keras's ImageNet weights, not of its random weights"),
         (application(weights="/a/b.weights.h5"), "weights, not of its own weights file"),
+        (application(preprocessing="caffe"), "that of its own preprocessing, 'tf', not of 'caffe'"),
         (application("AlexNet"), "no ImageNet accuracy is published for AlexNet"),
         (Candidate("a", "file", "/a.keras", {}, "included"), "it is a file, and no ImageNet"),
         (Candidate("a", "preset", "a_b", {}, "included"), "it is a preset, and no ImageNet"),
@@ -131,6 +132,12 @@ def test_what_was_not_published_has_no_imagenet_accuracy(candidate, reason):
     assert "imagenet-top1" not in values
     assert reason in reasons["imagenet-top1"]
     assert "choose a score of features" in reasons["imagenet-top1"]
+
+
+def test_the_network_s_own_preprocessing_may_be_stated():
+    values, reasons = card_scores(application(preprocessing="tf").identity())
+    assert values["imagenet-top1"] == MODELS["MobileNetV2"].top1
+    assert reasons == {}
 
 
 def test_parameters_are_counted_where_the_card_does_not_know_them():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm, spearmanr
 
-from ncselect.experience import known_networks, published, score_weights
+from ncselect.experience import known_networks, score_weights
 from ncselect.numerics.coregionalisation import (
     FREE_SHIFT,
     Cells,
@@ -29,6 +29,7 @@ from ncselect.numerics.stacking import (
     pool_spread,
     stacked,
 )
+from ncselect.published import published
 from ncselect.types import Outcome
 from zoo.errors import InputError
 

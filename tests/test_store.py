@@ -176,8 +176,41 @@ def test_delete_frees_the_folder_and_names_must_fit_one_run(tmp_path):
     with pytest.raises(InputError, match="run: 'zzzz' fits 0 runs"):
         store.select(["zzzz"])
     assert store.select([run.spec.key[:6]])[0].folder == run.folder
+    key, folder = run.spec.key, run.folder.name
+    assert store.select([key, key, folder, key[:5]]) == [run]
     run.delete()
     assert store.runs() == []
+
+
+def listed(store, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "ncselect", "runs", "--store", str(store.folder), *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_run_named_twice_is_deleted_once(tmp_path):
+    store = RunStore(tmp_path)
+    run = store.run(spec())
+    gone = listed(store, "--delete", run.key, "--delete", run.key, "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert "Deleted 1 folder" in gone.stderr
+    assert store.folders() == []
+
+
+def test_unreadable_features_are_listed_and_can_be_deleted(tmp_path):
+    store = RunStore(tmp_path)
+    good, bad = store.features_of(spec()), store.features_of(spec(data={"fingerprint": "other"}))
+    (bad.folder / "spec.json").write_text("{")
+    assert store.unreadable() == [bad]
+    shown = listed(store, "--format", "json")
+    assert shown.stderr == f"unreadable, can only be deleted: {bad.folder.name}\n"
+    assert [one["key"] for one in json.loads(shown.stdout)] == [good.key]
+    assert listed(store, "--delete", bad.folder.name, "--yes").returncode == 0
+    assert store.folders() == [good]
+    (good.folder / "spec.json").write_text("")
+    assert listed(store, "--delete", "all", "--yes").returncode == 0
+    assert store.folders() == []
 
 
 def test_folder_that_cannot_be_a_store_is_refused(tmp_path):

@@ -23,6 +23,7 @@ from zoo.errors import InputError
 if TYPE_CHECKING:
     from ncselect.comparison import Comparison
     from ncselect.scoreboard import PoolsComparison
+    from ncselect.types import RunRecord
 
 
 def compare(
@@ -65,9 +66,11 @@ def compare(
     history: HistoryOption = None,
     experience: ExperienceOption = None,
     history_from: Annotated[
-        str,
-        typer.Option(help="What to take of the history: anywhere, other-datasets, same-dataset."),
-    ] = "anywhere",
+        str | None,
+        typer.Option(
+            help="What to take of the --history: anywhere (default), other-datasets, same-dataset."
+        ),
+    ] = None,
     leave_one_out: Annotated[
         bool,
         typer.Option(
@@ -93,7 +96,7 @@ def compare(
     from ncselect.comparable import comparable
     from ncselect.comparison import compare as compared
     from ncselect.curves import read_curves
-    from ncselect.history import Origin
+    from ncselect.history import Origin, model_of, nothing_left
     from ncselect.leaderboard import flat_rows, leaderboard
     from ncselect.methods import METHODS, PLAIN, parsed_method
     from ncselect.pools import compare_pools
@@ -103,6 +106,14 @@ def compare(
     if store is not None and curves is not None:
         raise InputError("curves: --store came, too; give one of them")
     check_whole(workers=workers)
+    if horizon is not None:
+        check_whole(horizon=horizon)
+    origin = Origin.named(history_from or "anywhere")
+    if history_from is not None and not history:
+        raise InputError(
+            f"history-from: '{history_from}' came, and no history to take it from; name one with "
+            "--history, or leave --history-from out"
+        )
     lengths = None if epochs is None else integers("epochs", epochs, least=0)
     references = reference or [PLAIN]
     chosen = dict(_pair(text) for text in where or [])
@@ -112,8 +123,13 @@ def compare(
     records = comparable(every, chosen)
     last = horizon or max((epoch for record in records for epoch in record.truth), default=1)
     told = background(history=history or (), experience=experience or (), horizon=last)
-    origin = Origin.named(history_from)
     known = dataclasses.replace(told, history=origin.of(told.history, records[0].spec.dataset))
+    by_model: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_model.setdefault(model_of(record), []).append(record)
+    judged = [records] if pools is None else list(by_model.values())
+    if said := nothing_left(told.history, origin, judged):
+        err.print(said, soft_wrap=True, markup=False, highlight=False)
     asked: dict[str, Any] = {
         "methods": {
             name: parsed_method(name, known)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ncselect.cli.options import FormatOption, StoreOption, err
 from ncselect.listing import Format, show
-
-if TYPE_CHECKING:
-    from ncselect.features import StoredFeatures
-    from ncselect.run import Run
 
 
 def models(
@@ -89,12 +85,10 @@ def runs(
     from ncselect.store import RunStore
 
     kept = RunStore(store, create=False)
-    for run in kept.unreadable():
-        err.print(f"unreadable, can only be deleted: {run.folder.name}", style="red", markup=False)
+    for one in kept.unreadable():
+        err.print(f"unreadable, can only be deleted: {one.folder.name}", style="red", markup=False)
     if delete:
-        everything: list[Run | StoredFeatures]
-        everything = [*kept.runs(), *kept.unreadable(), *kept.features()]
-        chosen = everything if delete == ["all"] else kept.select(delete)
+        chosen = kept.folders() if set(delete) == {"all"} else kept.select(delete)
         freed = sum(one.megabytes for one in chosen)
         what = f"{len(chosen)} {'folder' if len(chosen) == 1 else 'folders'}"
         if not yes:

@@ -11,7 +11,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.experience import known_networks, name_in_experience, score_weights
+from ncselect.experience import (
+    dataset_key,
+    known_networks,
+    name_in_experience,
+    score_weights,
+)
 from ncselect.methods.pool import ACCURACY, observed_epochs, usable
 from ncselect.methods.randomness import checked_seed
 from ncselect.numerics.curve_learning import learned
@@ -179,8 +184,8 @@ class Combined:
         """Return the hyperparameters, moved by what the history teaches."""
         datasets: dict[str, list[Floats]] = {}
         for curve in self.history:
-            datasets.setdefault(curve.dataset, []).append(curve.accuracy)
-        same = datasets.pop(pool[0].spec.dataset, [])
+            datasets.setdefault(dataset_key(curve.dataset), []).append(curve.accuracy)
+        same = datasets.pop(dataset_key(pool[0].spec.dataset), [])
         return learned(
             same,
             list(datasets.values()),

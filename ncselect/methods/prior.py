@@ -12,6 +12,8 @@ from ncselect.experience import (
     dataset_key,
     elsewhere,
     name_in_experience,
+    plain_name,
+    row_of,
     tabulated,
 )
 from ncselect.methods.pool import pool_estimates
@@ -91,11 +93,12 @@ class Prior:
 
 def _estimate(record: RunRecord, rows: dict[str, int], means: ShrunkenMeans) -> Estimate:
     name = name_in_experience(record)
-    row = rows.get(name.casefold())
+    row = row_of(name, rows)
     if row is None or not means.known[row]:
         raise InputError(
-            f"nothing is known of {name} on other datasets; give accuracies that you know with "
-            "--experience FILE.csv (model,dataset,accuracy; two networks or more per dataset)"
+            f"nothing is known of {plain_name(name)} on other datasets; give accuracies that you "
+            "know with --experience FILE.csv (model,dataset,accuracy; two networks or more per "
+            "dataset)"
         )
     return Estimate(
         record.spec.model,

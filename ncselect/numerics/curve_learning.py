@@ -29,7 +29,7 @@ from ncselect.numerics.curve_prior import CurvePrior
 FREE = tuple(
     one.name
     for one in dataclasses.fields(CurvePrior)
-    if one.name not in {"momentum", "shared", "level", "level_sd", "level_spread", "provenance"}
+    if one.name not in {"momentum", "shared", "provenance"}
 )
 ADAPTED = ("shift", "catch_up", "own", "noise", "spread", "tail", "stay", "start")
 

@@ -14,7 +14,6 @@ accuracy mostly goes down.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +34,7 @@ ROUNDING = 5e-4  # standard deviation of a final accuracy that was seen
 NORMAL = np.linspace(-4.8, 4.8, 193)  # normal scores at which quantiles are taken
 MASS = np.exp(-0.5 * NORMAL**2) / np.exp(-0.5 * NORMAL**2).sum()
 NO_OVERTAKING = 0.9  # of the reach: nobody overtakes another for being behind it
+FARTHEST = 3.0  # standard deviations over the pool to which an expectation may pull
 TOP = 0.9  # quantile of the pool that counts as its top: its best is too lucky
 
 
@@ -212,8 +212,7 @@ def joint_final(
     Parameters
     ----------
     accuracy
-        Validation accuracies after epochs 1 … E, shape (n, E), in [0, 1]; E may be 0 where
-        expectations are given.
+        Validation accuracies after epochs 1 … E, shape (n, E), E ≥ 1, in [0, 1].
     horizon
         The epoch T ≥ E whose accuracy is predicted. With T = E it is known up to rounding.
     prior
@@ -240,19 +239,13 @@ def joint_final(
 
     expected = _checked(accuracy, horizon, expected_mean, expected_sd)
     n, epochs = accuracy.shape
-    loading = np.full(n, np.sqrt(prior.shared))
-    if not epochs:
-        known = _before_training(prior, n)
-    elif epochs < horizon:
+    if epochs < horizon:
         known = mixture(prior, view(accuracy, horizon, prior.momentum))
     else:
         known = _finished(accuracy[:, -1])
     if expected is not None and epochs < horizon:
-        known = _informed(known, *expected)
-    if not epochs:  # the level is unknown too, and the same for all
-        sds = np.sqrt(known.sds**2 + prior.level_sd**2)
-        loading = prior.level_sd / sds[:, 0]
-        known = dataclasses.replace(known, sds=sds)
+        known = _informed(known, *expected, shared=prior.shared)
+    loading = np.sqrt(prior.shared)
     quantiles = known.quantiles(ndtr(NORMAL))
     common, own = rng.standard_normal((draws, 1)), rng.standard_normal((draws, n))
     normal = loading * common + np.sqrt(1 - loading**2) * own
@@ -267,12 +260,6 @@ def joint_final(
     )
 
 
-def _before_training(prior: CurvePrior, n: int) -> NormalMixture:
-    """Return what is known of each of n candidates before the first epoch, given the level."""
-    one = np.ones((n, 1))
-    return NormalMixture(one, prior.level * one, prior.level_spread * one)
-
-
 def _finished(last: Array) -> NormalMixture:
     """Return final values that were seen, known up to rounding."""
     slope = np.maximum((last + SOFTNESS) * (1 - last + SOFTNESS), SOFTNESS)
@@ -281,13 +268,24 @@ def _finished(last: Array) -> NormalMixture:
     )
 
 
-def _informed(known: NormalMixture, expected: Array, sd: Array) -> NormalMixture:
-    """Multiply by N(expected, sd²) / N(0, 1) of the value standardised over the pool."""
+def _informed(known: NormalMixture, expected: Array, sd: Array, *, shared: float) -> NormalMixture:
+    """Multiply by N(expected, v) / N(0, 1) of the value standardised over the pool.
+
+    What is expected sets candidates apart and says nothing of their level, so v adds to sd² the
+    variance of the pool's mean, of errors that share a factor. The ratio of normals peaks at
+    expected / (1 − v), which is kept within ``FARTHEST``: its tail would otherwise outweigh the
+    curve's where v is near 1.
+    """
+    n = len(expected)
     location = known.mean.mean()
     scale = np.sqrt(np.var(known.mean) + known.variance.mean())
-    precision = np.maximum(1 / sd**2 - 1, 0.0)
-    target = expected / np.maximum(1 - sd**2, 1e-9)  # where that ratio of normals peaks
-    return known.told(location + scale * np.where(precision > 0, target, 0.0), precision / scale**2)
+    spread = np.sqrt(known.variance)
+    level = (shared * spread.sum() ** 2 + (1 - shared) * (spread**2).sum()) / (n * scale) ** 2
+    v = np.minimum(sd**2 + level, 1.0)
+    told = v < 1
+    target = np.clip(expected / np.where(told, 1 - v, 1.0), -FARTHEST, FARTHEST)
+    precision = np.where(told, 1 / v - 1, 0.0) / scale**2
+    return known.told(location + scale * np.where(told, target, 0.0), precision)
 
 
 def _checked(
@@ -301,17 +299,15 @@ def _checked(
     n, epochs = accuracy.shape
     if not (np.isfinite(accuracy).all() and (accuracy >= 0).all() and (accuracy <= 1).all()):
         raise InputError("accuracy has values outside [0, 1]; give fractions, none missing")
-    if horizon < max(epochs, 1):
+    if not epochs:
+        raise InputError("accuracy has 0 epochs; give one or more")
+    if horizon < epochs:
         raise InputError(
             f"horizon is {horizon} where {epochs} epochs were seen; give the epoch to predict"
         )
     if (mean is None) != (sd is None):
         raise InputError("expected_mean and expected_sd come together; give both or neither")
     if mean is None or sd is None:
-        if not epochs:
-            raise InputError(
-                "accuracy has 0 epochs and nothing is expected; give epochs or expected_mean"
-            )
         return None
     if mean.shape != (n,) or sd.shape != (n,):
         raise InputError(

@@ -12,6 +12,8 @@ from typing import Any
 
 from zoo.errors import InputError
 
+PROVENANCE = "provenance"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePrior:
@@ -23,11 +25,11 @@ class CurvePrior:
 
     - index u = log-odds of the best value + f · ``momentum`` · (best − mean of the best value so
       far, epoch e weighing e);
-    - pull = t^``power`` · v · c · exp(``catch_up_epochs``·l);
-    - centre = u + f·(``shift`` + ``shift_epochs``·l) + ``rise``·t + ``catch_up``·pull
-      + f·``own``·c·(w − v);
+    - pace = t^``power`` · v · exp(``catch_up_epochs``·l);
+    - centre = u + f·(``shift`` + ``shift_epochs``·l) + ``rise``·t
+      + min(``catch_up``·pace, 0.9·exp(``reach``))·c + f·``own``·c·(w − v);
     - noise = exp(``noise``)·(t + 0.02)^``noise_horizon``·r^``noise_rough``·epochs^``noise_epochs``;
-    - width = noise + exp(``spread``)·pull + 0.02.
+    - width = noise + exp(``spread``)·pace·c + 0.02.
 
     Attributes
     ----------
@@ -46,9 +48,6 @@ class CurvePrior:
         The same of starting late, which leads ``start_reach`` of the way to the top.
     shared
         Correlation between the errors of two candidates of a pool.
-    level, level_sd, level_spread
-        Mean log-odds of final accuracies, its standard deviation between data sets, and the
-        standard deviation within one: all that is known before the first epoch.
     """
 
     momentum: float = 6.0
@@ -79,9 +78,6 @@ class CurvePrior:
     start_reach: float = 0.7
     start_width: float = -1.0
     shared: float = 0.1
-    level: float = 2.0
-    level_sd: float = 1.5
-    level_spread: float = 1.3
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -103,8 +99,10 @@ class CurvePrior:
             If the file cannot be read, or holds anything else.
         """
         try:
-            return cls.from_json(json.loads(Path(path).expanduser().read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            document = json.loads(Path(path).expanduser().read_text("utf-8"))
+            numbers = {name: float(value) for name, value in document.items() if name != PROVENANCE}
+            return cls.from_json({**numbers, PROVENANCE: dict(document.get(PROVENANCE, {}))})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise InputError(
                 f"hyperparameters is '{path}', which cannot be read as those of a curve model "
                 f"({error}); give a file made by 'python -m bench.learn_curve_prior'"
