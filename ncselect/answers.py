@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from ncselect.experience import elsewhere
-from ncselect.history import curve_of, model_of, on_datasets, unseen, without_candidates
+from ncselect.history import curve_of, on_datasets, unseen, without_candidates
 from ncselect.methods import Method
 from ncselect.numerics.predicted import Predicted
 from ncselect.types import Curve, Estimate, Estimates, RunRecord
@@ -162,8 +162,7 @@ def _left_out(method: Method, seen: Sequence[RunRecord], finished: Sequence[Curv
     refused: dict[str, str] = {}
     notes: dict[str, None] = {}
     for record in seen:
-        others = tuple(one for one in finished if one.model != model_of(record))
-        told = _replaced(method, history=(*given, *others))
+        told = _replaced(method, history=(*given, *unseen(finished, [record])))
         found = told.estimate(seen if method.pooled else [record])
         name = record.spec.model
         estimates += [one for one in found.estimates if one.model == name]

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 COLUMNS = ("model", "dataset", "accuracy")
 """Columns of a file of one's own; further ones are passed over."""
 
+
 @functools.cache
 def built_in() -> tuple[Outcome, ...]:
     """Return the final accuracies of the built-in table."""

@@ -246,12 +246,12 @@ def nothing_left(
     chosen = origin.of(history, dataset)
     if not chosen:
         return (
-            f"history: none of its {len(history)} curves is left by --history-from {origin}, seen "
-            f"from {dataset}; methods are told no history"
+            f"history: --history-from {origin} leaves none of its {len(history)} curves, seen from "
+            f"{dataset}; methods are told no history"
         )
     if any(unseen(chosen, pool) for pool in pools):
         return ""
     return (
-        f"history: all of its {len(chosen)} curves are of the models that are scored, and left "
-        "out; methods are told no history"
+        f"history: its {len(chosen)} curves are all of models that are scored, and left out; "
+        "methods are told no history"
     )

@@ -166,12 +166,19 @@ def _table() -> Table:
 def _of_what(comparison: AnyComparison, rows: Sequence[AnyRow]) -> str:
     if isinstance(comparison, Comparison):
         return f"n = {max(row.n for row in rows)}"
-    counts = sorted({f"{row.mean_n:.1f}" for row in _counted(rows) if row.pools}, key=float)
     return (
         f"{comparison.pools} pools of {comparison.size} from {comparison.runs} runs of "
-        f"{comparison.models} models on {comparison.dataset}"
-        + (f", scored on {' to '.join(counts[:: len(counts) - 1 or 1])} each" if counts else "")
+        f"{comparison.models} models on {comparison.dataset}{_mean_n(rows)}"
     )
+
+
+def _mean_n(rows: Sequence[AnyRow]) -> str:
+    """Say how many models a pool is scored on; methods may be scored in different pools."""
+    means = [row.mean_n for row in _counted(rows) if row.pools]
+    if not means:
+        return ""
+    least, most = f"{min(means):.1f}", f"{max(means):.1f}"
+    return f", n = {most if least == most else f'{least} to {most}'} per pool on average"
 
 
 def _left_out(comparison: PoolsComparison, rows: Sequence[AnyRow]) -> list[str]:

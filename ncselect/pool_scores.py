@@ -31,7 +31,7 @@ class CountedRow(PoolsRow):
     Attributes
     ----------
     mean_n
-        Models that it is scored on in a pool, the mean over those it is scored in; nan if none.
+        Models that it is scored on in a pool, the mean over those it is scored in; 0 if none.
     left_out
         Runs that the method refused in a pool where it answered for others: no method is scored on
         them there.

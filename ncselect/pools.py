@@ -187,7 +187,7 @@ def _row(
         apart.seconds * size / runs
         if apart
         else float(np.mean([pool.seconds[label] for pool in pools])),
-        float(np.mean(n)) if n else float("nan"),
+        float(np.mean(n or [0])),
         len(left_out),
     )
 

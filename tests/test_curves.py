@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 
@@ -7,10 +8,21 @@ import numpy as np
 import pytest
 from made_runs import made_run, rising_curve
 
+from ncselect.answers import not_told_of
 from ncselect.curves import read_curves
-from ncselect.history import Origin, curve_of, model_of, read_history, unseen
+from ncselect.history import (
+    Origin,
+    curve_of,
+    model_of,
+    nothing_left,
+    read_history,
+    unseen,
+    without_candidates,
+)
+from ncselect.methods import method
+from ncselect.scores import SCORES
 from ncselect.store import RunStore
-from ncselect.types import Curve, RunSpec, Settings
+from ncselect.types import Background, Curve, RunSpec, Settings
 from zoo.errors import InputError, UnknownNameError
 
 LINES = [
@@ -115,9 +127,14 @@ def test_the_history_of_a_store_is_its_complete_runs(tmp_path):
     assert len(only.accuracy) == 3
 
 
-def test_a_history_that_is_neither_store_nor_curves_is_named(tmp_path):
-    with pytest.raises(InputError, match="there are no runs in"):
-        read_history(tmp_path)
+def test_a_history_of_unfinished_runs_is_refused(tmp_path):
+    store = RunStore(tmp_path / "store")
+    spec = RunSpec(model="partial", dataset="digits", candidate={"source": "partial"}, data={})
+    with store.run(spec).writer() as writer:
+        for seen in made_run("partial", [0.3, 0.6]).observations:
+            writer.append(seen, [])
+    with pytest.raises(InputError, match=r"^history: no run in '.*store' has reached its horizon;"):
+        read_history(tmp_path / "store")
 
 
 def test_origins():
@@ -131,6 +148,9 @@ def test_origins():
         "other-datasets": ["there", "elsewhere"],
         "same-dataset": ["here"],
     }
+    curves = [Curve(name, "m", np.array([0.5])) for name in ("cifar_10", "CIFAR-10", "mnist")]
+    assert Origin.same_dataset.of(curves, "cifar-10") == tuple(curves[:2])
+    assert Origin.other_datasets.of(curves, "cifar-10") == tuple(curves[2:])
     with pytest.raises(UnknownNameError, match=r"'other'. Did you mean other-datasets"):
         Origin.named("other")
 
@@ -146,6 +166,94 @@ def test_curves_of_judged_models_and_the_judged_curves_themselves_are_not_learnt
     ]
     left = unseen(history, records[:1])
     assert [(one.dataset, one.model) for one in left] == [("b", "chance"), ("a", "Other")]
+
+
+def test_the_same_network_by_another_name_is_not_learnt_from():
+    judged = made_run("ResNet50", [0.3, 0.6])
+    renamed = dataclasses.replace(judged.spec, model="mine", dataset="elsewhere", seed=3)
+    other = made_run("VGG16", [0.3, 0.6], dataset="elsewhere")
+    history = [
+        curve_of(made_run("mine", [0.2, 0.5], dataset="elsewhere")),
+        curve_of(dataclasses.replace(judged, spec=renamed)),
+        curve_of(other),
+        Curve("elsewhere", "plain", np.array([0.2, 0.5])),
+    ]
+    left = unseen(history, [judged])
+    assert [one.model for one in left] == ["mine", "VGG16", "plain"]
+    assert history[1].identity == curve_of(judged).identity
+    assert history[0].identity != history[2].identity
+
+
+def test_the_judged_curve_is_not_learnt_from_by_another_name_of_its_dataset():
+    judged = made_run("Net", [0.3, 0.6], dataset="cifar-10")
+    history = [Curve(name, "x", np.array([0.3, 0.6])) for name in ("CIFAR_10", "mnist")]
+    assert [one.dataset for one in unseen(history, [judged])] == ["mnist"]
+
+
+def test_plain_curves_of_different_models_are_not_the_same_network(tmp_path):
+    records = read_curves(written(tmp_path / "curves.jsonl", LINES))
+    assert {curve_of(one).identity for one in records} == {""}
+    history = [Curve("b", "stranger", np.array([0.3, 0.9]))]
+    assert unseen(history, records) == tuple(history)
+
+
+def test_what_candidates_came_to_later_is_not_learnt_from():
+    ranked = [made_run("A", [0.3, 0.6]), made_run("B", [0.4, 0.5, 0.9])]
+    history = [
+        curve_of(made_run("A", [0.3, 0.6, 0.8, 0.9])),
+        Curve("digits", "renamed", np.array([0.3, 0.6, 0.7])),
+        Curve("Digits", "renamed", np.array([0.4, 0.5, 0.9])),
+        curve_of(made_run("B", [0.1, 0.2, 0.3], seed=1)),
+        Curve("digits", "stranger", np.array([0.3, 0.61, 0.7])),
+        Curve("digits", "cut", np.array([0.3])),
+        Curve("digits", "fell", np.array([0.4, 0.5, 0.8])),
+        curve_of(made_run("A", [0.3, 0.6, 0.8, 0.9], dataset="elsewhere")),
+    ]
+    assert without_candidates(history, ranked) == tuple(history[4:])
+
+
+def test_before_training_and_of_a_failed_run_the_network_alone_is_known():
+    unseen_yet = dataclasses.replace(made_run("A", []), observations=())
+    failed = made_run("B", [0.3, 0.6], status="failed", error="loss is nan")
+    history = [
+        curve_of(made_run("A", [0.3, 0.6])),
+        curve_of(made_run("B", [0.2, 0.7])),
+        Curve("digits", "C", np.array([0.3, 0.6, 0.7])),
+    ]
+    assert without_candidates(history, [unseen_yet, failed]) == (history[2],)
+    assert without_candidates(history, []) == tuple(history)
+
+
+def test_a_ranked_method_is_not_told_of_its_candidates():
+    history = (curve_of(made_run("A", [0.3, 0.6, 0.8])), Curve("there", "x", np.array([0.5, 0.6])))
+    told = Background(horizon=3, history=history)
+    seen = [made_run("A", [0.3])]
+    assert not_told_of(method("cl", told), seen).history == history[1:]
+    plain = method("last-value", told)
+    assert not_told_of(plain, seen) is plain
+
+
+def test_a_history_of_which_nothing_is_left_is_told():
+    judged = [made_run("A", [0.3, 0.6]), made_run("B", [0.3, 0.7])]
+    history = [curve_of(one) for one in judged]
+    assert nothing_left([], Origin.anywhere, [judged]) == ""
+    said = nothing_left(history, Origin.other_datasets, [judged])
+    assert said.startswith("history: --history-from other-datasets leaves none of its 2 curves")
+    assert "from digits" in said
+    assert "its 2 curves are all of models that are scored" in nothing_left(
+        history, Origin.same_dataset, [judged]
+    )
+    assert nothing_left(history, Origin.anywhere, [[one] for one in judged]) == ""
+
+
+def test_a_plain_curve_says_why_it_has_no_score(tmp_path):
+    records = read_curves(written(tmp_path / "curves.jsonl", LINES))
+    for name in SCORES:
+        refused = method(name).estimate(records).refused
+        assert set(refused) == {one.spec.model for one in records}
+        assert all(why.startswith("a plain curve") for why in refused.values())
+        assert "rank" not in "".join(refused.values())
+    assert "no network to extract features from" in records[0].unscored["knn"]
 
 
 def test_real_curves(real_data):

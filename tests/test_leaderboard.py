@@ -32,14 +32,17 @@ class Combined:
     signals = frozenset({"validation-accuracy"})
     pooled = True
     sign: int = 1
+    refuses: tuple = ()
 
     def estimate(self, records):
-        last = [float(one.curve("validation-accuracy")[-1]) for one in records]
+        last = {one.spec.model: float(one.curve("validation-accuracy")[-1]) for one in records}
         each = [
-            Estimate(one.spec.model, value, score=self.sign * value)
-            for one, value in zip(records, last, strict=True)
+            Estimate(name, value, score=self.sign * value)
+            for name, value in last.items()
+            if name not in self.refuses
         ]
-        return Estimates("combined", tuple(each))
+        refused = {name: "no luck" for name in last if name in self.refuses}
+        return Estimates("combined", tuple(each), refused)
 
 
 def finished_pool(models=8, epochs=10):
@@ -105,6 +108,28 @@ def test_pools_are_shown_with_the_interval_over_models(pools):
     flowing = re.sub(r"\s+", " ", text)
     assert "6 pools of 4 from 8 runs of 8 models on digits" in flowing
     assert "the pools share runs" in flowing
+
+
+def test_what_refusals_cost_in_pools_is_said():
+    every = [one.spec.model for one in finished_pool()]
+    short = made_run("short", [0.1] * 2, truth={10: 0.5})
+    found = compare_pools(
+        [*finished_pool(), short],
+        methods={**SIMPLE, "combined": Combined(refuses=tuple(every[:2]))},
+        epochs=[5], pools=40, size=4, resamples=5,
+    )  # fmt: skip
+    row = next(one for one in found.rows if one.method == "combined")
+    flowing = re.sub(r"\s+", " ", printed(found))
+    assert 2 < row.mean_n < 4
+    assert f"on digits, n = {row.mean_n:.1f} per pool on average" in flowing
+    assert "left out by combined: 2 of 8 runs: no luck" in flowing
+    assert flowing.count("left out by") == 1
+    assert "in no pool: 1 of 9 runs: only 2 of 5 epochs were run" in flowing
+    flat = {one["method"]: one for one in flat_rows(found)}
+    assert flat["combined"]["mean_n"] == flat["last-value"]["mean_n"] == row.mean_n
+    assert (flat["combined"]["left_out"], flat["last-value"]["left_out"]) == (2, 0)
+    plain = next(one for one in found.to_json()["rows"] if one["method"] == "combined")
+    assert (plain["mean_n"], plain["left_out"]) == (row.mean_n, 2)
 
 
 def test_flat_rows_hold_every_measure_and_interval(comparison, pools):
@@ -189,6 +214,20 @@ def test_a_file_of_curves_on_the_command_line(curves, tmp_path):
     assert "5 pools of 4 from 15 runs of 5 models on one" in table.stdout
 
 
+def test_a_history_of_which_nothing_is_left_is_noted_beside_the_answer(curves, tmp_path):
+    asked = (
+        "--curves", curves, "--dataset", "one", "--method", "last-value", "--epochs", "3",
+        "--resamples", 2, "--format", "csv", "--history", curves,
+    )  # fmt: skip
+    whole = ncselect(*asked, cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    assert "history: its 30 curves are all of models that are scored" in whole.stderr
+    assert len(list(csv.DictReader(io.StringIO(whole.stdout)))) == 2
+    pools = ncselect(*asked, "--pools", 2, "--pool-size", 4, cwd=tmp_path)
+    assert pools.returncode == 0, pools.stderr
+    assert "history: " not in pools.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "remedy"),
     [
@@ -196,6 +235,11 @@ def test_a_file_of_curves_on_the_command_line(curves, tmp_path):
         ("--curves {curves}", "choose with --dataset VALUE"),
         ("--curves {curves} --dataset one --history nowhere", "there are no runs in 'nowhere'"),
         ("--curves {curves} --dataset one --history-from afar", "unknown origin of the history"),
+        (
+            "--curves {curves} --dataset one --history-from same-dataset",
+            "history-from: 'same-dataset' came, and no history",
+        ),
+        ("--curves {curves} --dataset one --horizon 0", "horizon: 0 came; give a whole number"),
         ("--curves {curves} --dataset one --epochs -3", "positive numbers, or 0"),
         ("--curves {curves} --dataset one --pools 4", "pool size is 17, and 15 runs"),
         ("--curves {curves} --dataset one --pools 4 --workers 0", "workers: 0 came"),

@@ -75,20 +75,23 @@ class Drawing:
     signals = frozenset({"validation-accuracy"})
     pooled: bool = True
     refuses: tuple = ()
+    vague: frozenset = frozenset()
+    """Models whose spread it does not know, nor draws of any pool they are in."""
 
     def estimate(self, records):
         kept = [one for one in records if one.spec.model not in self.refuses]
         last = np.array([one.curve("validation-accuracy")[-1] for one in kept])
         draws = last + 0.05 * np.random.default_rng(0).normal(size=(300, len(last)))
+        known = not self.vague & {one.spec.model for one in kept}
         return Estimates(
             "drawing",
             tuple(
-                Estimate(one.spec.model, float(mean), float(sd))
+                Estimate(one.spec.model, float(mean), float(sd) if known else math.nan)
                 for one, mean, sd in zip(kept, draws.mean(axis=0), draws.std(axis=0), strict=True)
             ),
             {one: "no luck" for one in self.refuses if one in [r.spec.model for r in records]},
             ("a note",),
-            draws,
+            draws if known else None,
         )
 
 
@@ -141,16 +144,22 @@ def test_the_calibration_error_is_that_of_the_candidates_of_all_pools():
         records, methods={"drawing": Drawing()}, epochs=[3], pools=pools, size=size, references=()
     )
     rng = np.random.default_rng(0)
+    drawn = [rng.choice(len(records), size, replace=False) for _ in range(pools)]
+    expected = calibration(records, drawn)
+    assert row(found, "drawing", 3).agreement.calibration_error.value == pytest.approx(expected)
+
+
+def calibration(records, drawn):
+    """Return the calibration error of what ``Drawing`` says of the candidates of all pools."""
     said, came = [], []
-    for _ in range(pools):
-        pool = [records[place] for place in rng.choice(len(records), size, replace=False)]
+    for places in drawn:
+        pool = [records[place] for place in places]
         said.append(p_best(Drawing().estimate([one.observed(3) for one in pool]).draws))
         truth = np.array([one.truth[8] for one in pool])
         came.append(truth == truth.max())
     said, came = np.concatenate(said), np.concatenate(came)
     bins = np.minimum((10 * said).astype(int), 9)
-    expected = sum(abs((said - came)[bins == one].sum()) for one in range(10)) / len(said)
-    assert row(found, "drawing", 3).agreement.calibration_error.value == pytest.approx(expected)
+    return sum(abs((said - came)[bins == one].sum()) for one in range(10)) / len(said)
 
 
 def test_intervals_over_pools_are_quantiles_of_resampled_pools():
@@ -330,14 +339,48 @@ def test_what_a_method_refuses_is_scored_for_none_and_named():
     )
     assert row(found, "drawing", 3).refused == {"model-1 #0": "no luck"}
     assert row(found, "drawing", 3).pools == 30
+    rng = np.random.default_rng(0)
+    n = [6 - (2 in rng.choice(8, 6, replace=False)) for _ in range(30)]  # the refused is third
+    for label in ("drawing", "last-value"):
+        assert row(found, label, 3).mean_n == pytest.approx(np.mean(n))
+    assert (row(found, "drawing", 3).left_out, row(found, "last-value", 3).left_out) == (1, 0)
     everyone = Drawing(refuses=tuple(one.spec.model for one in records))
     found = compare_pools(
         records, methods={**SIMPLE, "drawing": everyone}, epochs=[3], pools=5, size=6
     )
     refused = row(found, "drawing", 3)
     assert (refused.agreement, refused.reason, refused.pools) == (None, "no luck", 0)
+    assert (refused.mean_n, refused.left_out) == (0, 0)
+    assert row(found, "last-value", 3).mean_n == 6
     assert row(found, "last-value", 3).agreement is not None
     assert [one.method for one in found.differences] == ["last-value"]
+
+
+def test_a_pool_without_p_best_costs_the_calibration_error_that_pool_alone():
+    """The error of the others is that of their candidates together, and so are differences."""
+    records, size, pools = runs(), 6, 25
+    vague = frozenset({records[4].spec.model})
+    methods = {"vague": Drawing(vague=vague), "drawing": Drawing(), "twin": Drawing()}
+    found = compare_pools(
+        records, methods=methods, epochs=[3], pools=pools, size=size, references=["drawing"],
+        resamples=50,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    drawn = [rng.choice(len(records), size, replace=False) for _ in range(pools)]
+    kept = [pool for pool in drawn if 4 not in pool]
+    assert 0 < len(kept) < pools
+    error = calibration(records, kept)
+    interval = row(found, "vague", 3).agreement.calibration_error
+    assert interval.value == pytest.approx(error)
+    assert interval.dropped == pools - len(kept)
+    assert interval.low <= interval.value <= interval.high
+    assert row(found, "drawing", 3).agreement.calibration_error.value == pytest.approx(
+        calibration(records, drawn)
+    )
+    of = {one.method: one.agreement.calibration_error for one in found.differences}
+    assert of["vague"].value == pytest.approx(0, abs=1e-12)  # the same said in the same pools
+    assert of["vague"].dropped == pools - len(kept)
+    assert math.isnan(row(found, "vague", 3).agreement.brier.value) is False
 
 
 def test_unusable_runs_are_in_no_pool():

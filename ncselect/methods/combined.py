@@ -11,12 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.experience import (
-    dataset_key,
-    known_networks,
-    name_in_experience,
-    score_weights,
-)
+from ncselect.experience import dataset_key, known_networks, name_in_experience, score_weights
 from ncselect.methods.pool import ACCURACY, observed_epochs, usable
 from ncselect.methods.randomness import checked_seed
 from ncselect.numerics.curve_learning import learned

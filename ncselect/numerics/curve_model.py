@@ -243,20 +243,23 @@ def joint_final(
         known = mixture(prior, view(accuracy, horizon, prior.momentum))
     else:
         known = _finished(accuracy[:, -1])
-    if expected is not None and epochs < horizon:
-        known = _informed(known, *expected, shared=prior.shared)
-    loading = np.sqrt(prior.shared)
     quantiles = known.quantiles(ndtr(NORMAL))
+    loading = np.sqrt(prior.shared)
     common, own = rng.standard_normal((draws, 1)), rng.standard_normal((draws, n))
     normal = loading * common + np.sqrt(1 - loading**2) * own
-    odds = [np.interp(normal[:, k], NORMAL, quantiles[k]) for k in range(n)]
+    odds = np.stack([np.interp(normal[:, k], NORMAL, quantiles[k]) for k in range(n)], axis=1)
+    middle = quantiles[:, len(NORMAL) // 2]
+    if expected is not None and epochs < horizon and (expected[1] < 1).any():
+        middle, odds = _told(known, prior.shared, *expected, middle=middle, odds=odds, rng=rng)
+        final = accuracy_of(odds)
+        return JointFinal(final.mean(axis=0), final.std(axis=0), middle, final)
     final = accuracy_of(quantiles)
     mean = final @ MASS
     return JointFinal(
         mean=mean,
         sd=np.sqrt((final - mean[:, None]) ** 2 @ MASS),
-        score=quantiles[:, len(NORMAL) // 2],
-        draws=accuracy_of(np.stack(odds, axis=1)),
+        score=middle,
+        draws=accuracy_of(odds),
     )
 
 
@@ -268,24 +271,43 @@ def _finished(last: Array) -> NormalMixture:
     )
 
 
-def _informed(known: NormalMixture, expected: Array, sd: Array, *, shared: float) -> NormalMixture:
-    """Multiply by N(expected, v) / N(0, 1) of the value standardised over the pool.
+def _told(
+    known: NormalMixture,
+    shared: float,
+    expected: Array,
+    sd: Array,
+    *,
+    middle: Array,
+    odds: Array,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Return medians and draws of the log-odds after what is expected of each candidate.
 
-    What is expected sets candidates apart and says nothing of their level, so v adds to sd² the
-    variance of the pool's mean, of errors that share a factor. The ratio of normals peaks at
-    expected / (1 − v), which is kept within ``FARTHEST``: its tail would otherwise outweigh the
-    curve's where v is near 1.
+    An expectation N(m, s²) in place of N(0, 1) is a reading m/(1 − s²) with the variance
+    s²/(1 − s²) of how far a candidate lies from the mean of the pool, in standard deviations over
+    the pool. It sets candidates apart and says nothing of their level. All are updated together
+    by Matheron's rule: each draw moves by the gain times what its own reading would lack.
+
+    References
+    ----------
+    Wilson et al., Pathwise conditioning of Gaussian processes, JMLR 22 (2021), equation 8.
     """
     n = len(expected)
-    location = known.mean.mean()
+    some = np.flatnonzero(sd < 1)
     scale = np.sqrt(np.var(known.mean) + known.variance.mean())
+    contrast = ((np.eye(n) - 1 / n) / scale)[some]
     spread = np.sqrt(known.variance)
-    level = (shared * spread.sum() ** 2 + (1 - shared) * (spread**2).sum()) / (n * scale) ** 2
-    v = np.minimum(sd**2 + level, 1.0)
-    told = v < 1
-    target = np.clip(expected / np.where(told, 1 - v, 1.0), -FARTHEST, FARTHEST)
-    precision = np.where(told, 1 / v - 1, 0.0) / scale**2
-    return known.told(location + scale * np.where(told, target, 0.0), precision)
+    covariance = np.outer(spread, spread) * (shared + (1 - shared) * np.eye(n))
+    left = 1 - sd[some] ** 2
+    noise = sd[some] ** 2 / left
+    reading = np.clip(expected[some] / left, -FARTHEST, FARTHEST)
+    seen = contrast @ covariance @ contrast.T + np.diag(noise)
+    gain = np.linalg.solve(seen, contrast @ covariance).T
+    wobble = rng.standard_normal((len(odds), len(some))) * np.sqrt(noise)
+    return (
+        middle + gain @ (reading - contrast @ known.mean),
+        odds + (reading - odds @ contrast.T - wobble) @ gain.T,
+    )
 
 
 def _checked(

@@ -61,21 +61,3 @@ class NormalMixture:
             left = self.chance_below(middle) < chances
             low, high = np.where(left, middle, low), np.where(left, high, middle)
         return np.asarray((low + high) / 2)
-
-    def told(self, where: Array, precision: Array) -> NormalMixture:
-        """Return the mixtures times normal messages, normalised again.
-
-        Parameters
-        ----------
-        where, precision
-            Mean and inverse variance of each message, shape (n,); a precision of 0 says nothing.
-        """
-        where, precision = where[:, None], precision[:, None]
-        variance = 1 / (1 / self.sds**2 + precision)
-        means = variance * (self.means / self.sds**2 + where * precision)
-        # a component weighs by the density of the message under it
-        seen = precision / (1 + precision * self.sds**2)
-        likely = 0.5 * np.log(variance / self.sds**2) - 0.5 * seen * (where - self.means) ** 2
-        likely = np.log(self.weights + 1e-300) + likely
-        weights = np.exp(likely - likely.max(axis=1, keepdims=True))
-        return NormalMixture(weights / weights.sum(axis=1, keepdims=True), means, np.sqrt(variance))
