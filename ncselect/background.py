@@ -66,10 +66,11 @@ def _read(name: str, path: Path, read: Callable[[Path], tuple[Read, ...]]) -> tu
         return read(path)
     except InputError as error:
         about, _, said = str(error).partition(": ")
-        if about == "store":  # its remedy is that of --store
-            said = f"{said.rpartition('; ')[0]}; give {TAKES[name]}"
-        elif about != "curves":
+        if about not in ("store", "curves"):
             raise
+        what, _, remedy = said.rpartition("; ")
+        if "--store" in remedy:
+            said = f"{what}; give {TAKES[name]}"
         raise InputError(f"{name}: {said}") from error
 
 

@@ -183,7 +183,7 @@ class Ranking:
     def to_dataframe(self) -> pd.DataFrame:
         """Return a pandas table, a row per candidate; failed ones last, with ``failed`` set.
 
-        A column per other method holds its score.
+        A column ``score:METHOD`` per other method holds its score.
         """
         import pandas as pd
 
@@ -220,20 +220,22 @@ class Ranking:
 
     @property
     def _columns(self) -> list[str]:
-        return [*FIELDS, *self.others, "failed"]
+        return [*FIELDS, *(f"score:{name}" for name in self.others), "failed"]
 
     def _flat(self) -> list[dict[str, Any]]:
         ranked_rows = [
-            {name: getattr(row, name) for name in FIELDS} | dict(row.beside) for row in self.rows
+            {name: getattr(row, name) for name in FIELDS}
+            | {f"score:{name}": score for name, score in row.beside.items()}
+            for row in self.rows
         ]
         failed = [{"model": model, "failed": reason} for model, reason in self.failed.items()]
         return [*ranked_rows, *failed]
 
     def __rich__(self) -> RenderableType:
         """Return the table for a terminal."""
-        from ncselect.ranking_table import terminal_table
+        from ncselect.ranking_table import TerminalTable
 
-        return terminal_table(self)
+        return TerminalTable(self)
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -289,7 +291,7 @@ def ranked(
                 parameters=record.facts.get("parameters", 0),
                 seconds=sum(one.seconds + one.measuring_seconds for one in record.observations),
                 epochs=record.epochs,
-                weights=record.facts.get("weights", "–"),
+                weights=record.facts.get("weights") or _weights(record),
                 beside={
                     other.method: one.score
                     for other in beside
@@ -331,6 +333,12 @@ def _confidence(estimates: Estimates, order: Any) -> list[dict[str, Any]]:
         {"p_best": float(best), "regret_points": float(regret), "tie": int(tie)}
         for best, regret, tie in columns
     ]
+
+
+def _weights(record: RunRecord) -> str:
+    """Return where the weights of a candidate that was never built come from."""
+    named = str(record.spec.candidate.get("weights", "–"))
+    return "file" if named.startswith("sha256:") else named
 
 
 def _notes(record: RunRecord) -> str:

@@ -25,7 +25,7 @@ def folder(tmp_path):
             for seen in made_run("net", [0.3, 0.6]).observations:
                 writer.append(seen, [])
             if name == "finished":
-                writer.truth(2, 0.5)
+                writer.keep_truth(2, 0.5)
                 writer.complete(keep_checkpoint=False)
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "store.json").write_text('{"format": 99}')

@@ -185,6 +185,24 @@ def test_a_method_that_takes_a_horizon_is_told_that_of_the_comparison():
     assert told == [10]
 
 
+def test_a_history_on_the_dataset_by_another_name_teaches_the_same():
+    rng = np.random.default_rng(7)
+    curves = [rising_curve(rng.uniform(0.5, 0.9), 0.6, 10, rng, 0.02) for _ in range(40)]
+    seen = [one.observed(3) for one in finished_pool()]
+    said = {
+        name: method(
+            "combined",
+            Background(
+                horizon=10,
+                history=tuple(Curve(name, f"x{turn}", curve) for turn, curve in enumerate(curves)),
+            ),
+        ).estimate(seen)
+        for name in ("digits", "tfds:Digits", "elsewhere")
+    }
+    assert said["digits"].estimates == said["tfds:Digits"].estimates
+    assert said["digits"].estimates != said["elsewhere"].estimates
+
+
 def test_the_recommended_method_is_always_a_reference():
     @dataclasses.dataclass(frozen=True)
     class Combined:

@@ -255,13 +255,24 @@ def test_with_other_datasets_alone_a_method_is_asked_once_for_each_model(given):
         assert {one.dataset for one in told.history} == {"there"}
 
 
+def test_a_history_on_the_judged_dataset_by_another_name_is_one_on_it(given):
+    history = tuple(curve_of(one) for one in runs(dataset="HERE"))
+    methods = {"recording": Recording(history=history, pooled=False)}
+    compare_pools(runs(), methods=methods, epochs=[3], pools=10, size=5, references=())
+    assert [len(records) for _, records in given] == [5] * 10
+    for told, records in given:
+        assert not {model_of(one) for one in records} & {one.model for one in told.history}
+
+
 def test_what_a_method_knows_of_the_judged_dataset_from_elsewhere_is_not_told(given):
-    experience = (Outcome("x", "here", 0.5), Outcome("x", "there", 0.5))
+    experience = (
+        Outcome("x", "here", 0.5), Outcome("x", "there", 0.5), Outcome("x", "tfds:Here", 0.5),
+    )  # fmt: skip
     compare_pools(
         runs(), methods={"recording": Recording(experience=experience)}, epochs=[3], pools=2,
         size=5, references=(),
     )  # fmt: skip
-    assert all(told.experience == experience[1:] for told, _ in given)
+    assert all(told.experience == experience[1:2] for told, _ in given)
 
 
 @pytest.mark.parametrize("pooled", [True, False])
@@ -380,7 +391,7 @@ def test_a_pool_without_p_best_costs_the_calibration_error_that_pool_alone():
     of = {one.method: one.agreement.calibration_error for one in found.differences}
     assert of["vague"].value == pytest.approx(0, abs=1e-12)  # the same said in the same pools
     assert of["vague"].dropped == pools - len(kept)
-    assert math.isnan(row(found, "vague", 3).agreement.brier.value) is False
+    assert not math.isnan(row(found, "vague", 3).agreement.brier.value)
 
 
 def test_unusable_runs_are_in_no_pool():

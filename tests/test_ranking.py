@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from math import nan
@@ -122,7 +123,47 @@ def test_scores_without_accuracies_and_other_methods_beside():
     console = Console(file=io.StringIO(), width=80)
     console.print(ranking)
     lines = console.file.getvalue().splitlines()
-    assert [line.split()[3] for line in lines[2:5]] == ["2", "–", "1"]
+    assert [line.split()[-1] for line in lines[2:5]] == ["2", "–", "1"]
     assert "predicted" not in console.file.getvalue()
-    assert list(csv.DictReader(io.StringIO(ranking.to_csv())))[2]["knn"] == "0.9"
+    assert list(csv.DictReader(io.StringIO(ranking.to_csv())))[2]["score:knn"] == "0.9"
     assert json.loads(ranking.to_json())["ranking"][0]["beside"] == {"knn": 0.2}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_cell_is_ever_cut(width):
+    models = [f"EfficientNetV2B{number}" for number in range(3)]
+    rng = np.random.default_rng(0)
+    draws = np.clip(0.9 + rng.normal(0, 0.04, size=(500, 3)), 0, 1)
+    estimates = tuple(Estimate(name, 0.9 + k / 100, 0.039) for k, name in enumerate(models))
+    others = [
+        Estimates(name, tuple(Estimate(model, nan, score=1.0) for model in models))
+        for name in ("imagenet-top1", "linear-head", "transrate", "knn", "n-leep")
+    ]
+    records = [made_run(name, [0.5, 0.6]) for name in models]
+    ranking = ranked(
+        Estimates("combined", estimates, draws=draws), records, dataset="digits",
+        beta="beta/base/held/signed", beside=others,
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=width)
+    console.print(ranking)
+    text = console.file.getvalue()
+    words = text.split()
+    for row in ranking:
+        assert row.model in words
+        assert f"{row.p_best:.2f}" in words
+        assert f"{row.accuracy:.3f} ± {row.sd:.3f}" in text
+    assert all(other.method in words for other in others)
+    left_out = [line for line in text.splitlines() if line.startswith("left out in")]
+    assert bool(left_out) == ("weights" not in words[: words.index("1")])
+
+
+def test_random_weights_are_marked_where_nothing_was_built():
+    record = made_run("a", [])
+    spec = dataclasses.replace(record.spec, candidate={"weights": "random"})
+    first = Estimates("parameters", (Estimate("a", nan, score=3.0),))
+    records = [dataclasses.replace(record, spec=spec)]
+    ranking = ranked(first, records, dataset="digits", beta="beta/none")
+    console = Console(file=io.StringIO(), width=80)
+    console.print(ranking)
+    assert "random (!)" in console.file.getvalue()
+    assert "random weights (!), not pre-trained: a" in console.file.getvalue()

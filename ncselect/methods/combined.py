@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.experience import dataset_key, known_networks, name_in_experience, score_weights
+from ncselect.methods.finished import checked_history, checked_horizon
 from ncselect.methods.pool import ACCURACY, observed_epochs, usable
 from ncselect.methods.randomness import checked_seed
 from ncselect.numerics.curve_learning import learned
@@ -19,7 +20,7 @@ from ncselect.numerics.curve_model import JointFinal, joint_final
 from ncselect.numerics.curve_outlook import share_to_be_learned
 from ncselect.numerics.curve_prior import CurvePrior
 from ncselect.numerics.decision import p_best_to_come
-from ncselect.numerics.stacking import Stacked, stacked
+from ncselect.numerics.stacking import Known, Stacked, stacked
 from ncselect.types import Curve, Estimate, Estimates, Outcome, RunRecord
 
 Floats = NDArray[np.float64]
@@ -74,6 +75,8 @@ class Combined:
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
+        checked_horizon(self.horizon)
+        checked_history(self.history)
         if self.hyperparameters:
             CurvePrior.read(self.hyperparameters)
 
@@ -88,9 +91,10 @@ class Combined:
         Returns
         -------
         Estimates
-            With joint ``draws``, and the ``outlook`` of further epochs. The score is the median on
-            the log-odds scale. Diagnostics: ``expected``, what was expected of the candidate
-            without training it, in standard deviations of the pool, and ``expected_sd``.
+            With joint ``draws``, and from epoch 1 on the ``outlook`` of further epochs. The score
+            is the median on the log-odds scale; before training, what is expected. Diagnostics:
+            ``expected``, what was expected of the candidate without training it, in standard
+            deviations of the pool, and ``expected_sd``.
 
         Raises
         ------
@@ -139,6 +143,7 @@ class Combined:
                 for k in order
             ),
             refused,
+            notes=_notes(pool, prior) if curves.shape[1] else (),
             draws=found.draws[:, order],
             outlook=outlook,
         )
@@ -155,19 +160,12 @@ class Combined:
         measured = any(np.isfinite(values).any() for values in scores.values())
         if not measured and not all(_is_pretrained(record) for record in pool):
             return None
-        names = [name_in_experience(record) for record in pool]
-        several = {name for name, count in Counter(names).items() if count > 1}
-        names = [
-            record.spec.model if name in several else name
-            for name, record in zip(names, pool, strict=True)
-        ]
         weights = score_weights()
-        known, networks = known_networks(
-            names, self.experience, pool[0].spec.dataset, weights.quantities
-        )
-        images = pool[0].spec.data.get("counts", {}).get("train", math.nan)
+        known, networks = _networks(pool, self.experience, weights.quantities)
+        images = pool[0].spec.data.get("counts", {}).get("train") or math.nan
         expected = stacked(scores, weights, known, networks, images=float(images))
-        return expected if len(pool) == 1 or not np.allclose(expected.mean, 0) else None
+        says_nothing = len(pool) > 1 and np.allclose(expected.mean, 0) and not measured
+        return None if says_nothing else expected
 
     def _hyperparameters(self, pool: Sequence[RunRecord]) -> CurvePrior:
         """Return the hyperparameters that were named, or those shipped for this kind of run."""
@@ -178,7 +176,8 @@ class Combined:
     def _prior(self, pool: Sequence[RunRecord], epochs: int) -> CurvePrior:
         """Return the hyperparameters, moved by what the history teaches."""
         datasets: dict[str, list[Floats]] = {}
-        for curve in self.history:
+        in_order = sorted(self.history, key=lambda one: (one.model, one.accuracy.tobytes()))
+        for curve in in_order:
             datasets.setdefault(dataset_key(curve.dataset), []).append(curve.accuracy)
         same = datasets.pop(dataset_key(pool[0].spec.dataset), [])
         return learned(
@@ -189,6 +188,33 @@ class Combined:
             horizon=self.horizon,
             size=len(pool),
         )
+
+
+def _networks(
+    pool: Sequence[RunRecord], experience: tuple[Outcome, ...], quantities: Sequence[str]
+) -> tuple[Known, NDArray[np.int64]]:
+    """Return what is known of the candidates from other datasets, and each one's own row of it.
+
+    Several candidates may be one network in experience; they share what is known of it.
+    """
+    names = [name_in_experience(record) for record in pool]
+    different = list({name.casefold(): name for name in names})
+    known, rows = known_networks(different, experience, pool[0].spec.dataset, quantities)
+    row = dict(zip(different, rows.tolist(), strict=True))
+    taken = [row[name.casefold()] for name in names]
+    own = list(range(len(known.families), len(known.families) + len(pool)))
+    return (
+        (
+            dataclasses.replace(
+                known,
+                families=np.concatenate([known.families, known.families[taken]]),
+                values=np.concatenate([known.values, known.values[:, taken]], axis=1),
+            ),
+            np.array(own),
+        )
+        if len(different) < len(pool)
+        else (known, np.array(taken))
+    )
 
 
 def _is_pretrained(record: RunRecord) -> bool:
@@ -216,6 +242,17 @@ def _diagnostics(expected: Stacked | None, candidate: int) -> dict[str, float]:
         "expected": float(expected.mean[candidate]),
         "expected_sd": float(expected.sd[candidate]),
     }
+
+
+def _notes(pool: Sequence[RunRecord], prior: CurvePrior) -> tuple[str, ...]:
+    """Say where the hyperparameters were learned from curves on the very dataset."""
+    here = dataset_key(pool[0].spec.dataset)
+    if here not in {dataset_key(name) for name in prior.provenance.get("curves", {})}:
+        return ()
+    return (
+        f"combined: its hyperparameters were learned from curves on {pool[0].spec.dataset}, too; "
+        "they are not independent of these.",
+    )
 
 
 def _outlook(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from ncselect.experience import (
     built_in,
     dataset_key,
@@ -85,10 +87,24 @@ class Prior:
         )
 
     def _known_elsewhere(self, dataset: str) -> tuple[dict[str, int], ShrunkenMeans]:
-        """Return the row of every network known, and what is known of it."""
-        table = tabulated(elsewhere([*built_in(), *self.experience], [dataset]))
-        means = shrunken_means(standardised(table.accuracy))
-        return {model: row for row, model in enumerate(table.models)}, means
+        """Return the row of every network known, and what is known of it.
+
+        One's own accuracies on a dataset of the built-in table were reached by other means, so
+        they are standardised apart.
+        """
+        tables = [
+            tabulated(elsewhere(source, [dataset])) for source in (built_in(), self.experience)
+        ]
+        rows = {
+            model: row
+            for row, model in enumerate(sorted({model for one in tables for model in one.models}))
+        }
+        columns = []
+        for table in tables:
+            values = np.full((len(rows), len(table.datasets)), math.nan)
+            values[[rows[model] for model in table.models]] = standardised(table.accuracy)
+            columns.append(values)
+        return rows, shrunken_means(np.hstack(columns))
 
 
 def _estimate(record: RunRecord, rows: dict[str, int], means: ShrunkenMeans) -> Estimate:

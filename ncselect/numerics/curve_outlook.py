@@ -16,7 +16,8 @@ def share_to_be_learned(
 ) -> float:
     """Return the share of the predictive variance that further epochs are expected to remove.
 
-    The pool is taken to look, that many epochs later, as it looks now: as wide, as rough and as
+    What is expected of the candidates without training them is left out of account. The pool is
+    taken to look, that many epochs later, as it looks now: as wide, as rough and as
     fast; only the time that has passed and the time to come are others.
 
     Parameters

@@ -46,7 +46,7 @@ def on_scale(quantity: str, values: Floats) -> Floats:
     """Return values on the scale on which they are standardised.
 
     Accuracies by their logit; scores that are the negative of something positive, such as
-    N-LEEP and GBC, as minus its logarithm; others as they are.
+    N-LEEP, as minus its logarithm; others as they are.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def on_scale(quantity: str, values: Floats) -> Floats:
     """
     if quantity in (ACCURACY, HEAD, "imagenet-top1"):
         return logit(values)
-    if quantity in ("n-leep", "gbc", "leep"):
+    if quantity == "n-leep":
         return np.asarray(-np.log(np.maximum(-values, 1e-9)))
     return values
 
@@ -277,6 +277,8 @@ def stacked(
     centring = np.eye(n) - 1 / max(n, 1)
     unit = spread if spread > 0 else 1.0
     heads = logit(np.asarray(scores[HEAD], dtype=float)) if HEAD in scores else np.full(n, np.nan)
+    if not np.isfinite(heads).all():  # those of some say little of the level of all
+        heads = np.full(n, np.nan)
     return Stacked(
         centring @ expected.mean / unit,
         centring @ expected.covariance @ centring / unit**2,
