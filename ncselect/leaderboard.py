@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ncselect.numerics.agreement import MEASURES, Agreement, Interval
-from ncselect.pool_scores import CountedRow
 from ncselect.scoreboard import RECOMMENDED, Comparison, PoolsComparison, PoolsRow, Row, in_short
 
 if TYPE_CHECKING:
@@ -195,8 +194,8 @@ def _left_out(comparison: PoolsComparison, rows: Sequence[AnyRow]) -> list[str]:
     return lines
 
 
-def _counted(rows: Sequence[AnyRow]) -> list[CountedRow]:
-    return [row for row in rows if isinstance(row, CountedRow)]
+def _counted(rows: Sequence[AnyRow]) -> list[PoolsRow]:
+    return [row for row in rows if isinstance(row, PoolsRow)]
 
 
 def _legend(comparison: AnyComparison) -> str:
@@ -239,7 +238,7 @@ def flat_rows(comparison: AnyComparison) -> list[dict[str, Any]]:
             **({"pools": row.pools} if isinstance(row, PoolsRow) else {}),
             **(
                 {"mean_n": row.mean_n, "left_out": row.left_out}
-                if isinstance(row, CountedRow)
+                if isinstance(row, PoolsRow)
                 else {}
             ),
             "seconds": row.seconds,

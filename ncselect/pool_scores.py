@@ -18,27 +18,9 @@ from ncselect.numerics.calibration import (
 )
 from ncselect.numerics.decision import p_best
 from ncselect.numerics.predicted import LEVELS, Predicted, best_draws, model_scores
-from ncselect.scoreboard import PoolsRow
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class CountedRow(PoolsRow):
-    """A method over many pools, and on how many models it is scored in them.
-
-    Attributes
-    ----------
-    mean_n
-        Models that it is scored on in a pool, the mean over those it is scored in; 0 if none.
-    left_out
-        Runs that the method refused in a pool where it answered for others: no method is scored on
-        them there.
-    """
-
-    mean_n: float
-    left_out: int
 
 
 @dataclass(frozen=True)

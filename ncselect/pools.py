@@ -22,8 +22,8 @@ from ncselect.methods import Method
 from ncselect.numerics.agreement import Agreement, bootstrap_counts, check_intervals
 from ncselect.numerics.pool_mean import PoolDesign
 from ncselect.pool_answers import Question, ScoredPool, Watch, scored_pools
-from ncselect.pool_scores import CountedRow, PoolScore, pool_values
-from ncselect.scoreboard import Difference, PoolsComparison, in_short
+from ncselect.pool_scores import PoolScore, pool_values
+from ncselect.scoreboard import Difference, PoolsComparison, PoolsRow, in_short
 from ncselect.types import RunRecord
 from zoo.errors import InputError
 
@@ -97,7 +97,7 @@ def compare_pools(
     design = _design(usable, drawn, bootstrap_counts(pools, resamples, rng), level)
     question = Question(usable, methods, truth, horizon, leave_one_out, seed)
     apart, scored = scored_pools(question, drawn, epochs, workers=workers, watch=watch)
-    rows: list[CountedRow] = []
+    rows: list[PoolsRow] = []
     differences: list[Difference] = []
     for length, here in scored.items():
         found = {label: [one.scores.get(label) for one in here] for label in methods}
@@ -155,7 +155,7 @@ def _row(
     pools: Sequence[ScoredPool],
     apart: Answer | None,
     design: PoolDesign,
-) -> CountedRow:
+) -> PoolsRow:
     scored = _among(scores)
     size, runs = int(design.members[0].sum()), int(design.sizes.sum())
     n = [one.n for one in scores if one is not None]
@@ -175,7 +175,7 @@ def _row(
         reason = in_short(refused.values()) or "no pool has two models to score"
     said = [pool.notes[label] for pool in pools if label in pool.notes]
     notes = apart.estimates.notes if apart else _shared(said)
-    return CountedRow(
+    return PoolsRow(
         label,
         length,
         agreement,

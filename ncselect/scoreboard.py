@@ -87,6 +87,11 @@ class PoolsRow:
     seconds
         Wall-clock seconds that estimating a pool took, in the mean; of a method that estimates
         every candidate by itself, a pool's share of estimating all candidates once.
+    mean_n
+        Models that it is scored on in a pool, the mean over those it is scored in; 0 if none.
+    left_out
+        Runs that the method refused in a pool where it answered for others: no method is scored on
+        them there.
     """
 
     method: str
@@ -98,6 +103,8 @@ class PoolsRow:
     refused: Mapping[str, str]
     notes: tuple[str, ...]
     seconds: float = field(compare=False)
+    mean_n: float
+    left_out: int
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ncselect.answers import not_told_of
 from ncselect.arguments import check_settings, check_whole, is_whole
 from ncselect.background import PathOrPaths, background
 from ncselect.environment import available_cores, environment
@@ -85,13 +86,14 @@ class Selection:
         """
         records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
         seen = [record.observed(self.epochs) for record in records]
+        method, *others = (not_told_of(one, seen) for one in (self.method, *self.others))
         ranking = ranked(
-            self.method.estimate(seen),
+            method.estimate(seen),
             seen,
             dataset=self.dataset.name,
             beta=self.beta,
             failed=self.missing,
-            beside=[other.estimate(seen) for other in self.others],
+            beside=[other.estimate(seen) for other in others],
         )
         notes = (*ranking.notes, *_second_opinion(ranking, seen), *self.dataset.notes)
         return dataclasses.replace(ranking, notes=notes)
