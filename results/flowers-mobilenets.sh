@@ -8,4 +8,4 @@ for definition in base/held/absolute base/held/entrywise base/exact/signed base/
   methods+=("capacitance:definition=$definition")
 done
 ncselect compare --store "$1" --epochs 5,8,10 --reference best-value --reference last-value \
-  --reference permuted-beta "${methods[@]/#/--method=}" --format json
+  --reference permuted-beta "${methods[@]/#/--method=}" --format json | python -m json.tool --compact

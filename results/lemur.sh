@@ -10,7 +10,7 @@ score() { # dataset, name, pools, then options
   shift 3
   ncselect compare --curves "$curves" --dataset "$dataset" --epochs 5,10 --pools "$pools" \
     --workers 2 --format json --method last-value --method best-value "$@" \
-    > "$folder/lemur-$dataset-$name.json"
+    | python -m json.tool --compact > "$folder/lemur-$dataset-$name.json"
 }
 for dataset in cifar-10 mnist celeba-gender; do
   python -m bench.learn_curve_prior "$curves" --without "$dataset" \
