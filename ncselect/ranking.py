@@ -288,7 +288,8 @@ def ranked(
                 **confidence[position],
                 last=last.get("validation-accuracy", math.nan),
                 beta=last.get(beta, math.nan),
-                parameters=record.facts.get("parameters", 0),
+                parameters=record.facts.get("parameters")
+                or int(record.scores.get("parameters", 0)),
                 seconds=sum(one.seconds + one.measuring_seconds for one in record.observations),
                 epochs=record.epochs,
                 weights=record.facts.get("weights") or _weights(record),
@@ -301,18 +302,12 @@ def ranked(
                 notes=_notes(record),
             )
         )
-    refused_beside = tuple(
-        f"{other.method}: {model}: {reason}"
-        for other in beside
-        for model, reason in other.refused.items()
-        if model not in estimates.refused
-    )
     return Ranking(
         rows=tuple(rows),
         failed={**(failed or {}), **estimates.refused},
         method=estimates.method,
         dataset=dataset,
-        notes=(*estimates.notes, *refused_beside),
+        notes=(*estimates.notes, *_refused_beside(beside, estimates)),
         others=tuple(other.method for other in beside),
         outlook=estimates.outlook,
         records=runs,
@@ -333,6 +328,19 @@ def _confidence(estimates: Estimates, order: Any) -> list[dict[str, Any]]:
         {"p_best": float(best), "regret_points": float(regret), "tie": int(tie)}
         for best, regret, tie in columns
     ]
+
+
+def _refused_beside(beside: Sequence[Estimates], estimates: Estimates) -> tuple[str, ...]:
+    """Say whom other methods refuse, once where one refuses all."""
+    notes = []
+    for other in beside:
+        refused = {m: why for m, why in other.refused.items() if m not in estimates.refused}
+        if refused and not other.estimates:
+            model, why = next(iter(refused.items()))
+            notes.append(f"{other.method} refuses all; {model}: {why}")
+        else:
+            notes += [f"{other.method}: {model}: {why}" for model, why in refused.items()]
+    return tuple(notes)
 
 
 def _weights(record: RunRecord) -> str:

@@ -154,7 +154,7 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
     assert [row["epochs"] for row in scored["ranking"]] == [0, 0]
     assert scored["ranking"][0]["score"] >= scored["ranking"][1]["score"]
     assert all(set(row["beside"]) == {"n-leep"} for row in scored["ranking"])
-    assert any(note.startswith("leep: quarter: ") for note in scored["notes"])
+    assert any(note.startswith("leep refuses all; ") for note in scored["notes"])
 
 
 def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(

@@ -157,6 +157,14 @@ def test_no_cell_is_ever_cut(width):
     assert bool(left_out) == ("weights" not in words[: words.index("1")])
 
 
+def test_a_method_beside_that_refuses_all_says_so_once():
+    records = [made_run(name, []) for name in "ab"]
+    first = Estimates("logme", tuple(Estimate(name, nan, score=1.0) for name in "ab"))
+    second = Estimates("leep", (), {"a": "no head", "b": "no head"})
+    ranking = ranked(first, records, dataset="digits", beta="beta/none", beside=[second])
+    assert ranking.notes == ("leep refuses all; a: no head",)
+
+
 def test_random_weights_are_marked_where_nothing_was_built():
     record = made_run("a", [])
     spec = dataclasses.replace(record.spec, candidate={"weights": "random"})
