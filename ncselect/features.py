@@ -106,7 +106,8 @@ class StoredFeatures:
         """What the features are found by; empty where the spec cannot be read."""
         try:
             spec = self.spec
-            return _key({name: spec[name] for name in spec if name not in ("model", "dataset")})
+            names = {"model": spec.pop("model"), "dataset": spec.pop("dataset")}
+            return _key(spec) if all(names.values()) else ""
         except _DAMAGE:
             return ""
 

@@ -95,7 +95,13 @@ class Selection:
             failed=self.missing,
             beside=[other.estimate(seen) for other in others],
         )
-        notes = (*ranking.notes, *_second_opinion(ranking, seen), *self.dataset.notes)
+        emptied = (
+            ("history: every curve in it may be one of these candidates' own; none was used.",)
+            if getattr(self.method, "history", ()) and not getattr(method, "history", ())
+            else ()
+        )
+        opinion = _second_opinion(ranking, seen)
+        notes = (*ranking.notes, *emptied, *opinion, *self.dataset.notes)
         return dataclasses.replace(ranking, notes=notes)
 
 
