@@ -68,7 +68,7 @@ def main() -> int:
     return 0
 
 
-def prior_scores(dataset):  # type: ignore[no-untyped-def]
+def prior_scores(dataset):
     """Return the method's score of each network on a dataset."""
     made = [
         RunRecord(
@@ -90,7 +90,7 @@ def prior_scores(dataset):  # type: ignore[no-untyped-def]
     return [one.score for one in Prior().estimate(made).estimates]
 
 
-def predicted(scored, *, sized=True, experienced=True, kin_out=False):  # type: ignore[no-untyped-def]
+def predicted(scored, *, sized=True, experienced=True, kin_out=False):
     """Return what ``stacked`` says of each dataset, from these scores and what is known."""
     table = published()
     columns = {"imagenet-top1": np.repeat(table.imagenet_top1[:, None], 9, 1)}
@@ -131,17 +131,17 @@ def predicted(scored, *, sized=True, experienced=True, kin_out=False):  # type: 
     return answer
 
 
-_LEARNED = {}  # type: ignore[var-annotated]
+_LEARNED = {}
 
 
-def weights_from(columns):  # type: ignore[no-untyped-def]
+def weights_from(columns):
     """Return the weights learned from these datasets, once."""
     if columns not in _LEARNED:
         _LEARNED[columns] = learned(list(columns))
     return _LEARNED[columns]
 
 
-def each_dataset(values):  # type: ignore[no-untyped-def]
+def each_dataset(values):
     """Return ρ and regret on every dataset, shapes (9,)."""
     truth = published().accuracy
     once = np.ones((1, len(truth)), dtype=np.int64)
@@ -151,7 +151,7 @@ def each_dataset(values):  # type: ignore[no-untyped-def]
     return rho, regret
 
 
-def agreement(values):  # type: ignore[no-untyped-def]
+def agreement(values):
     """Return mean ρ and regret with 95% intervals over datasets, and each dataset's."""
     rho, regret = each_dataset(values)
     names = published().datasets
@@ -167,7 +167,7 @@ def agreement(values):  # type: ignore[no-untyped-def]
     }
 
 
-def difference(one, other):  # type: ignore[no-untyped-def]
+def difference(one, other):
     """Return paired differences of mean ρ and regret with 95% intervals over datasets."""
     (rho, regret), (rho_other, regret_other) = each_dataset(one), each_dataset(other)
     return {
@@ -178,14 +178,14 @@ def difference(one, other):  # type: ignore[no-untyped-def]
     }
 
 
-def interval(values):  # type: ignore[no-untyped-def]
+def interval(values):
     """Return the percentile interval of the mean, datasets drawn with replacement."""
     rng = np.random.default_rng(0)
     means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
     return [round(float(bound), 3) for bound in np.quantile(means, [0.025, 0.975])]
 
 
-def coverage(answer):  # type: ignore[no-untyped-def]
+def coverage(answer):
     """Return how often central intervals hold the truth: in standard units, and as accuracies."""
     errors = np.abs(answer["truth"] - answer["mean"]) / answer["sd"]
     draws, truth = answer["accuracy"], published().accuracy

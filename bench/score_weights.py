@@ -29,7 +29,7 @@ PENALTY = 0.05
 """Of each parameter's squared distance from where the search starts."""
 LEAST_NOISE = 1e-3
 STEPS = 60
-_FITTED = {}  # type: ignore[var-annotated]
+_FITTED = {}
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def raw_values(quantities=QUANTITIES):  # type: ignore[no-untyped-def]
+def raw_values(quantities=QUANTITIES):
     """Return the table's values of the quantities, shape (K, models, datasets)."""
     table = published()
     of = {
@@ -61,7 +61,7 @@ def raw_values(quantities=QUANTITIES):  # type: ignore[no-untyped-def]
     return np.array([of[name] for name in quantities])
 
 
-def learned(datasets, quantities=QUANTITIES):  # type: ignore[no-untyped-def]
+def learned(datasets, quantities=QUANTITIES):
     """Return the weights learned from some columns of the table."""
     table = published()
     raw = raw_values(quantities)[:, :, datasets]
@@ -82,7 +82,7 @@ def learned(datasets, quantities=QUANTITIES):  # type: ignore[no-untyped-def]
     )
 
 
-def fitted_process(values, families, images, datasets):  # type: ignore[no-untyped-def]
+def fitted_process(values, families, images, datasets):
     """Return the process of penalised marginal likelihood after STEPS steps, found once.
 
     Networks enter the covariance by the family matrix and the identity alone, so in the family
@@ -99,7 +99,7 @@ def fitted_process(values, families, images, datasets):  # type: ignore[no-untyp
     apart = (sizes[:, None] - sizes[None, :]) ** 2
     constant, repeated = np.ones((n_datasets, n_datasets)), np.eye(n_datasets)
 
-    def deviance(parameters):  # type: ignore[no-untyped-def]
+    def deviance(parameters):
         process = unpacked(parameters, n_quantities)
         alike = np.exp(-0.5 * apart / process.length**2)
         total = 0.0
@@ -124,7 +124,7 @@ def fitted_process(values, families, images, datasets):  # type: ignore[no-untyp
     return _FITTED[datasets, n_quantities]
 
 
-def starting_point(n_quantities):  # type: ignore[no-untyped-def]
+def starting_point(n_quantities):
     """Return parameters: all quantities follow the first a little, sizes matter over a factor e."""
     parts = []
     for size, in_family in ((0.8, 1.0), (0.4, 0.0)):
@@ -134,11 +134,11 @@ def starting_point(n_quantities):  # type: ignore[no-untyped-def]
     return np.array([*parts, *[-1.5] * n_quantities, 0.0])
 
 
-def unpacked(parameters, n_quantities):  # type: ignore[no-untyped-def]
+def unpacked(parameters, n_quantities):
     """Return the process of a vector: Cholesky roots, logits, log deviations, a log length."""
     n_root = n_quantities * (n_quantities + 1) // 2
 
-    def component(first):  # type: ignore[no-untyped-def]
+    def component(first):
         root = np.zeros((n_quantities, n_quantities))
         root[np.tril_indices(n_quantities)] = parameters[first : first + n_root]
         return Component(root @ root.T, float(1 / (1 + np.exp(-parameters[first + n_root]))))
@@ -152,7 +152,7 @@ def unpacked(parameters, n_quantities):  # type: ignore[no-untyped-def]
     )
 
 
-def inflation(values, families, images, datasets):  # type: ignore[no-untyped-def]
+def inflation(values, families, images, datasets):
     """Return the root mean square of errors in their predicted deviations.
 
     Each dataset is predicted by what is learned from the others, the process included; at least 1.
@@ -173,7 +173,7 @@ def inflation(values, families, images, datasets):  # type: ignore[no-untyped-de
     return max(1.0, math.sqrt(np.mean(np.square(errors))))
 
 
-def line(x, y):  # type: ignore[no-untyped-def]
+def line(x, y):
     """Return the least-squares line; its deviations are those of Student's t with n − 2."""
     away, free = x - x.mean(), len(x) - 2
     slope = (away * y).sum() / (away**2).sum()
@@ -187,7 +187,7 @@ def line(x, y):  # type: ignore[no-untyped-def]
     )
 
 
-def flat(y):  # type: ignore[no-untyped-def]
+def flat(y):
     """Return the mean as a line; its deviation is that of Student's t with n − 1."""
     free = len(y) - 1
     variance = y.var(ddof=1) * free / (free - 2) * (1 + 1 / len(y))
