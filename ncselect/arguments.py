@@ -16,6 +16,7 @@ OPTIONS = {
     "probe_head": ("frozen", "trained"),
     "probe_activation": ("relu", "linear"),
     "probe_initializer": ("he_normal", "he_normal_untruncated"),
+    "unit": ("probe", "classifier"),
 }
 
 
@@ -43,6 +44,14 @@ def check_settings(settings: Settings) -> None:
         if got not in known:
             raise InputError(f"{name}: '{got}' is none of {', '.join(known)}")
     check_whole(batch_size=settings.batch_size, probe_size=settings.probe_size)
+    steps = settings.observation_steps
+    if not is_whole(steps) or steps < 0:
+        raise InputError(
+            f"observation_steps: {steps!r} came; give a whole number of training steps, "
+            "0 for an observation after each epoch"
+        )
+    if not isinstance(settings.measure_whole, bool):
+        raise InputError(f"measure_whole: {settings.measure_whole!r} came; give True or False")
     if not settings.probe_units:
         raise InputError("probe_units: no width came; give one per hidden layer, such as 256, 128")
     for width in settings.probe_units:

@@ -33,14 +33,14 @@ def measured_training(
         Seconds and what they rest on; nan if the store has none of its runs.
     """
     seen = [
-        (one.seconds + one.measuring_seconds) / _trained_pixels(record.spec.data)
+        (one.seconds + one.measuring_seconds) / _trained_pixels(record.spec)
         for record in records
         if record.spec.candidate == spec.candidate
         for one in record.observations[1:]
     ]
     if not seen:
         return float("nan"), "unknown"
-    seconds = statistics.median(seen) * _trained_pixels(spec.data) * epochs
+    seconds = statistics.median(seen) * _trained_pixels(spec) * epochs
     return seconds + TRACE_SECONDS, "as stored runs"
 
 
@@ -82,7 +82,7 @@ class RoughCost:
 
     def training(self, epochs: int) -> float:
         """Return the seconds of epochs of training."""
-        images = int(self.spec.data["counts"]["train"]) * epochs
+        images = _trained_images(self.spec) * epochs
         return STEP_PER_FORWARD * self._forward(images) + TRACE_SECONDS
 
     def extraction(self, *, source: bool) -> float:
@@ -117,9 +117,15 @@ def matrix_product_speed(threads: int) -> float:
     return per_core * threads
 
 
-def _trained_pixels(data: Mapping[str, Any]) -> float:
-    height, width, _ = data["image_shape"]
-    return float(data["counts"]["train"] * height * width)
+def _trained_images(spec: RunSpec) -> int:
+    """Return the images that pass between two observations."""
+    steps = spec.settings.observation_steps
+    return steps * spec.settings.batch_size or int(spec.data["counts"]["train"])
+
+
+def _trained_pixels(spec: RunSpec) -> float:
+    height, width, _ = spec.data["image_shape"]
+    return float(_trained_images(spec) * height * width)
 
 
 def _extracted_pixels(data: Mapping[str, Any]) -> float:

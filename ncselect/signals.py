@@ -5,24 +5,38 @@ Names and descriptions need no Keras; :class:`Measurement` imports it when built
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.numerics import mlp
-from ncselect.numerics.capacitance import DEFINITIONS, Capacitance, beta_eff
-from ncselect.numerics.held import flow, held_capacitance
+from ncselect.numerics.capacitance import DEFINITIONS, Definition, beta_eff
+from ncselect.numerics.held import Flow, flow, held_batch, held_capacitance, held_samples
 from zoo.errors import InputError
 
+if TYPE_CHECKING:
+    from ncselect.measuring.base import Seen
+
 RECORDED = tuple(definition for definition in DEFINITIONS if definition.layers != "all")
-"""The definitions of neural capacitance that every run records."""
+"""The definitions of neural capacitance that every run under a probe unit records."""
+
+ON_ALL = "@all"
+"""Ends the names of signals that were measured on all training images."""
 
 _LAYERS = {
     "kernels": "the probe's kernels",
     "norm": "the probe's kernels and batch norms",
     "base": "the base's last kernel and the probe's kernels",
+}
+
+
+_AVERAGES = {
+    "pooled": "",
+    "per-sample": ", mean over samples of their own",
+    "median": ", median over samples of their own",
+    "batch": ", of the samples' mean P",
 }
 
 
@@ -32,15 +46,15 @@ def _denominator(layers: str, derivative: str, sign: str) -> str:
     return f"denominator/{layers}/{derivative}{entrywise}"
 
 
-SIGNALS: Mapping[str, str] = {
+_OF_TRAINING: Mapping[str, str] = {
     "training-loss": "mean cross-entropy on the probe subset of the training images",
     "training-error": "share of the probe subset that is misclassified",
     "residual": "mean |p − y| over the probe subset and the classes",
-    "validation-loss": "mean cross-entropy on the validation images",
-    "validation-accuracy": "share of the validation images classified rightly",
-    "validation-balanced-accuracy": "mean over classes of the share classified rightly",
     **{
-        f"beta/{d}": f"neural capacitance of {_LAYERS[d.layers]}, {d.derivative}, {d.sign}"
+        f"beta/{d}": (
+            f"neural capacitance of {_LAYERS[d.layers]}, {d.derivative}, {d.sign}"
+            + _AVERAGES[d.average]
+        )
         for d in RECORDED
     },
     **{
@@ -49,9 +63,19 @@ SIGNALS: Mapping[str, str] = {
             + (", of |P|" if d.sign == "entrywise" else "")
         )
         for d in RECORDED
+        if d.average == "pooled"
     },
 }
-"""Signal → what it is; accuracies and errors in [0, 1], losses in nats."""
+SIGNALS: Mapping[str, str] = {
+    "validation-loss": "mean cross-entropy on the validation images",
+    "validation-accuracy": "share of the validation images classified rightly",
+    "validation-balanced-accuracy": "mean over classes of the share classified rightly",
+    **_OF_TRAINING,
+}
+"""Signal → what it is; accuracies and errors in [0, 1], losses in nats.
+
+Those of the probe subset end in ``ON_ALL`` where all training images take its place.
+"""
 
 Batches = Callable[[], Iterable[tuple[NDArray[Any], NDArray[Any]]]]
 
@@ -59,10 +83,10 @@ Batches = Callable[[], Iterable[tuple[NDArray[Any], NDArray[Any]]]]
 class Measurement:
     """Measures a network as it stands; built once per run, compiled at the first measurement.
 
-    Signals of the training set are taken on the probe subset with dropout off; the probe
-    unit's batch norms, where they use batch statistics, normalise by those of the whole subset.
-    Nothing in the network changes. Memory grows with the subset's features, not its images'
-    activations.
+    Signals of the training set are taken on the probe subset, and on all training images where
+    that is asked for, with dropout off; the probe unit's batch norms, where they use batch
+    statistics, normalise by those of all these images. Nothing in the network changes. Memory
+    grows with the images' features, not their activations.
 
     Parameters
     ----------
@@ -76,6 +100,10 @@ class Measurement:
         batch's size.
     classes
         Number of classes.
+    whole
+        Likewise, all training images; None to measure on the probe subset alone.
+    capacitance
+        Whether β_eff is measured; without it the unit may be a classifier alone.
     chunk
         Images that pass through the base at once.
 
@@ -98,6 +126,8 @@ class Measurement:
         probe_labels: NDArray[Any],
         validation: Batches,
         classes: int,
+        whole: Batches | None = None,
+        capacitance: bool = True,
         chunk: int = 64,
     ) -> None:
         from ncselect.measuring.base import MeasuredBase
@@ -121,21 +151,33 @@ class Measurement:
                 f"give integers from 0 to {classes - 1} or raise classes"
             )
         self._validation = validation
+        self._whole = whole
         self._classes = classes
+        self._capacitance = capacitance
         parts = split(model)
         self._base = MeasuredBase(parts, chunk=min(chunk, len(self._images)))
         self._probe = MeasuredProbe(parts.probe)
         self.absent: dict[str, str] = {}
+        if not capacitance:
+            lost = [name for name in _OF_TRAINING if name.startswith(("beta/", "denominator/"))]
+            self.absent = dict.fromkeys(lost, "unit: 'classifier' has no probe unit to measure on")
         self._note_absent()
 
     def measure(self) -> dict[str, float]:
-        """Return every signal but the absent ones, in the order of :data:`SIGNALS`."""
+        """Return every signal but the absent ones, in the order of :data:`SIGNALS`.
+
+        What was measured on all training images follows.
+        """
         found = self.on_probe_subset()
+        on_all = {} if self._whole is None else self._on_whole()
         loss, accuracy, balanced = self.evaluate(self._validation())
         found["validation-loss"] = loss
         found["validation-accuracy"] = accuracy
         found["validation-balanced-accuracy"] = balanced
-        return {name: found[name] for name in SIGNALS if name in found}
+        return {
+            **{name: found[name] for name in SIGNALS if name in found},
+            **{name + ON_ALL: on_all[name] for name in _OF_TRAINING if name in on_all},
+        }
 
     def evaluate(
         self, batches: Iterable[tuple[NDArray[Any], NDArray[Any]]]
@@ -162,40 +204,90 @@ class Measurement:
 
     def on_probe_subset(self) -> dict[str, float]:
         """Return the signals of the probe subset."""
-        base = self._base.seen(self._images)
+        return self._of_training(self._seen([self._images]), self._labels)
+
+    def _on_whole(self) -> dict[str, float]:
+        """Return the same signals of all training images."""
+        assert self._whole is not None
+        batches = self._whole()
+        labels: list[NDArray[np.int64]] = []
+
+        def images() -> Iterator[NDArray[Any]]:
+            for batch, targets in batches:
+                labels.append(np.asarray(targets).astype(np.int64))
+                yield batch
+
+        base = self._seen(images())
+        return self._of_training(base, np.concatenate(labels))
+
+    def _seen(self, images: Iterable[NDArray[Any]]) -> Seen:
+        """Return what the base makes of images; its reaches only where β_eff is measured."""
+        from ncselect.measuring.base import Seen, joined
+
+        if not self._capacitance:
+            return Seen(np.concatenate([self._base.features(batch) for batch in images]))
+        base = joined([self._base.seen(batch) for batch in images])
         self._note_absent()
+        return base
+
+    def _of_training(self, base: Seen, labels: NDArray[np.int64]) -> dict[str, float]:
         layers = self._probe.layers()
-        seen = flow(layers, base.features, self._labels)
         logits = mlp.forward(layers, base.features)[-1]
         found = {
-            "training-loss": float(mlp.cross_entropy(logits, self._labels).mean()),
-            "training-error": float((logits.argmax(axis=1) != self._labels).mean()),
-            "residual": float(np.abs(seen.errors[-1]).mean()),
+            "training-loss": float(mlp.cross_entropy(logits, labels).mean()),
+            "training-error": float((logits.argmax(axis=1) != labels).mean()),
+            "residual": float(np.abs(mlp.residuals(logits, labels)).mean()),
         }
-        capacitances: dict[tuple[str, str, str], Capacitance] = {
-            ("kernels", "held", "signed"): held_capacitance(seen),
-            ("kernels", "held", "entrywise"): held_capacitance(seen, entrywise=True),
-            ("base", "held", "signed"): held_capacitance(seen, reach=base.reach * seen.entry),
+        if base.reach is None:
+            return found
+        seen = flow(layers, base.features, labels)
+        reach = base.reach * seen.entry
+        entrywise_reach = (
+            None if base.entrywise_reach is None else base.entrywise_reach * np.abs(seen.entry)
+        )
+        exact = {
+            name: beta_eff(*self._probe.degrees(name, base.features, base.reach, labels))
+            for name in ("kernels", "norm", "base")
         }
-        if base.entrywise_reach is not None:
-            capacitances["base", "held", "entrywise"] = held_capacitance(
-                seen, reach=base.entrywise_reach * np.abs(seen.entry), entrywise=True
-            )
-        for name in ("kernels", "norm", "base"):
-            degrees = self._probe.degrees(name, base.features, base.reach, self._labels)
-            capacitances[name, "exact", "signed"] = beta_eff(*degrees)
         for definition in RECORDED:
-            sign = "entrywise" if definition.sign == "entrywise" else "signed"
-            key = (definition.layers, definition.derivative, sign)
-            if key not in capacitances:
+            by_entry = definition.sign == "entrywise"
+            below = entrywise_reach if by_entry else reach
+            if definition.layers == "kernels":
+                below = None
+            elif below is None:
                 continue
-            value = capacitances[key].value
-            found[f"beta/{definition}"] = abs(value) if definition.sign == "absolute" else value
-            found[_denominator(*key)] = capacitances[key].denominator
+            if definition.derivative == "exact":
+                measured = exact[definition.layers]
+                found[f"beta/{definition}"] = _signed(measured.value, definition)
+            else:
+                found[f"beta/{definition}"] = _held(definition, seen, below)
+                measured = held_capacitance(seen, reach=below, entrywise=by_entry)
+            if definition.average == "pooled":
+                sign = "entrywise" if by_entry else "signed"
+                name = _denominator(definition.layers, definition.derivative, sign)
+                found[name] = measured.denominator
         return found
 
     def _note_absent(self) -> None:
         """Write down which signals this base cannot have, as far as it is known."""
         if self._base.not_entrywise is not None:
-            for name in ("beta/base/held/entrywise", "denominator/base/held/entrywise"):
+            lost = [f"beta/{d}" for d in RECORDED if (d.layers, d.sign) == ("base", "entrywise")]
+            for name in (*lost, _denominator("base", "held", "entrywise")):
                 self.absent[name] = self._base.not_entrywise
+
+
+def _held(definition: Definition, seen: Flow, reach: NDArray[np.float64] | None) -> float:
+    """Return β_eff with what lies above held constant, samples put together as defined."""
+    entrywise = definition.sign == "entrywise"
+    if definition.average == "pooled":
+        return _signed(held_capacitance(seen, reach=reach, entrywise=entrywise).value, definition)
+    if definition.average == "batch":
+        assert reach is not None  # ``batch`` is of ``base`` alone
+        return _signed(held_batch(seen, reach=reach).value, definition)
+    samples = held_samples(seen, reach=reach, entrywise=entrywise)
+    samples = np.abs(samples) if definition.sign == "absolute" else samples
+    return float(samples.mean() if definition.average == "per-sample" else np.median(samples))
+
+
+def _signed(value: float, definition: Definition) -> float:
+    return abs(value) if definition.sign == "absolute" else value

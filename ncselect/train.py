@@ -106,6 +106,7 @@ class Training:
         self._spec, self._dataset = spec, dataset
         self._batch = min(settings.batch_size, dataset.count("train"))
         self._steps = dataset.count("train") // self._batch
+        self._observed_steps = settings.observation_steps or self._steps
         adapted = settings.batch_norm_momentum == "steps"
         momentum = 0.01 ** (1 / self._steps) if adapted else KERAS_MOMENTUM
 
@@ -115,13 +116,14 @@ class Training:
             for layer in base.model._flatten_layers():
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.momentum = min(layer.momentum, momentum)
+        probes = settings.unit == "probe"
         logits = probe_unit(
             base.model.output,
             len(dataset.classes),
             order=settings.probe_order,
             statistics=settings.probe_statistics,
-            head=settings.probe_head,
-            units=settings.probe_units,
+            head=settings.probe_head if probes else "trained",
+            units=settings.probe_units if probes else (),
             dropout=settings.probe_dropout,
             activation=settings.probe_activation,
             initializer=settings.probe_initializer,
@@ -141,17 +143,20 @@ class Training:
             probe_labels=dataset.labels("train")[positions],
             validation=lambda: self._batches("validation"),
             classes=len(dataset.classes),
+            whole=(lambda: self._batches("train")) if settings.measure_whole else None,
+            capacitance=probes,
         )
         self.facts: dict[str, Any] = {
             **base.facts,
             "steps_per_epoch": self._steps,
+            "steps_per_observation": self._observed_steps,
             "probe_batch_norm_momentum": momentum,
             "probe_images": len(positions),
             "trace_seconds": self._trace(),
         }
 
     def epoch(self, epoch: int, progress: Progress | None = None) -> Observation:
-        """Train one epoch (none for epoch 0) and measure.
+        """Train one epoch (none for epoch 0), or as many steps as count for one, and measure.
 
         Raises
         ------
@@ -207,18 +212,15 @@ class Training:
         return (batches[index] for index in range(len(batches)))
 
     def _fit(self, epoch: int, progress: Progress | None) -> None:
-        order = np.random.default_rng([self._spec.seed, epoch]).permutation(
-            self._dataset.count("train")
-        )[: self._steps * self._batch]
         batches = Batches(
             self._dataset,
             "train",
             self._batch,
-            order=order,
+            order=self._order(epoch),
             augmentation=self._spec.settings.augmentation,
             seed=(self._spec.seed, epoch),
         )
-        callbacks = [_Report(epoch, self._steps, progress)] if progress else []
+        callbacks = [_Report(epoch, self._observed_steps, progress)] if progress else []
         history = self.model.fit(
             batches,
             initial_epoch=epoch - 1,
@@ -228,6 +230,22 @@ class Training:
             callbacks=callbacks,
         )
         _check(history.history["loss"][-1], "loss of the training steps", epoch)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the positions of the images of an epoch, or of the steps that count for one.
+
+        The images pass in the same order however often they are observed on the way.
+        """
+        first, last = ((epoch - 1) * self._observed_steps, epoch * self._observed_steps)
+        parts = []
+        for turn in range(first // self._steps, -(-last // self._steps)):
+            order = np.random.default_rng([self._spec.seed, turn + 1]).permutation(
+                self._dataset.count("train")
+            )
+            start = max(first - turn * self._steps, 0)
+            stop = min(last - turn * self._steps, self._steps)
+            parts.append(order[start * self._batch : stop * self._batch])
+        return np.concatenate(parts)
 
     def _trace(self) -> float:
         """Compile the training step and put every variable back; return the seconds it took."""

@@ -50,6 +50,14 @@ class Settings:
         ``he_normal_untruncated``.
     probe_size
         Training images on which signals are measured after each epoch, stratified.
+    unit
+        What is put on the base: ``probe``, the probe unit; or ``classifier``, a plain trained
+        dense layer, as in everyday fine-tuning: no neural capacitance is measured then.
+    observation_steps
+        Training steps between observations. 0: an observation after each epoch; otherwise every
+        such step count takes the place of an epoch, wherever epochs are counted.
+    measure_whole
+        Measure the signals of the training set on all of it too, as ``NAME@all``.
     """
 
     batch_size: int = 64
@@ -65,6 +73,13 @@ class Settings:
     probe_activation: str = "relu"
     probe_initializer: str = "he_normal"
     probe_size: int = 512
+    unit: str = "probe"
+    observation_steps: int = 0
+    measure_whole: bool = False
+
+
+_LATER = ("unit", "observation_steps", "measure_whole")
+"""Settings that runs stored before them lack; at their defaults they leave the key as it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +114,10 @@ class RunSpec:
         The number of epochs is not part of it: a longer run begins like a shorter one.
         """
         decides = {name: value for name, value in self.to_json().items() if name != "model"}
+        default = Settings()
+        for name in _LATER:
+            if getattr(self.settings, name) == getattr(default, name):
+                del decides["settings"][name]
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from ncselect.numerics import mlp
 from ncselect.numerics.capacitance import DEFINITIONS, Capacitance, Definition, beta_eff
-from ncselect.numerics.held import flow, held_capacitance
+from ncselect.numerics.held import flow, held_batch, held_capacitance, held_samples
 from ncselect.numerics.mixed_hessian import mixed_hessian
 from zoo.errors import InputError
 
@@ -121,6 +121,33 @@ def test_closed_form_is_p_written_out(norms, widths, entrywise):
     assert denominator != 0
     assert found.denominator == pytest.approx(denominator, rel=1e-6, abs=1e-9)
     assert found.numerator == pytest.approx(numerator, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("entrywise", [False, True], ids=["signed", "entrywise"])
+def test_each_sample_has_a_capacitance_of_its_own(entrywise):
+    layers, x, labels = perceptron(6, (4, 5, 4, 3, 3))
+    found = held_samples(flow(layers, x, labels), entrywise=entrywise)
+    for sample, value in enumerate(found):
+        P = naive_p(layers, x, labels, sample)
+        P = np.abs(P) if entrywise else P
+        expected = P.sum(axis=0) @ P.sum(axis=1) / P.sum() if P.any() else 0.0
+        assert value == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert np.ptp(found) > 0
+
+
+@pytest.mark.parametrize("widths", [(4, 5, 4, 3, 3), (3, 5, 4, 5, 4, 3)], ids=len)
+def test_batch_is_the_capacitance_of_the_mean_p(widths):
+    layers, x, labels = perceptron(5, widths)
+    P = np.mean([naive_p(layers, x, labels, sample) for sample in range(len(x))], axis=0)
+    base, probe = layers[:2], layers[2:]
+    hidden, features = mlp.forward(base, x)[1:]
+    reach = x.sum(axis=1, keepdims=True) * (hidden > 0)
+    found = held_batch(flow(probe, features, labels), reach=reach)
+    assert found.denominator == pytest.approx(P.sum(), rel=1e-6)
+    assert found.numerator == pytest.approx(P.sum(axis=0) @ P.sum(axis=1), rel=1e-6)
+    pooled = held_capacitance(flow(probe, features, labels), reach=reach)
+    assert pooled.denominator == pytest.approx(found.denominator, rel=1e-9)
+    assert pooled.numerator != pytest.approx(found.numerator, rel=0.01)
 
 
 def test_closed_form_is_eq_10_of_the_text():
@@ -250,7 +277,7 @@ def test_beta_need_not_vanish_at_a_minimum_with_loss(record_property):
 
 
 def test_every_definition_reads_back():
-    assert len(DEFINITIONS) == 14
+    assert len(DEFINITIONS) == 24
     for definition in DEFINITIONS:
         assert Definition.parse(str(definition)) == definition
 

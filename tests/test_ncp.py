@@ -164,7 +164,6 @@ def test_inference_statistics_never_move():
         ({"activation": "gelu"}, r"activation is 'gelu'; give relu or linear"),
         ({"initializer": "zeros"}, r"initializer is 'zeros'; give he_normal or"),
         ({"classes": 1}, r"classes is 1; .*at least 2"),
-        ({"units": ()}, r"units is \(\); give one positive width"),
         ({"units": (4, 0)}, r"units is \(4, 0\)"),
         ({"dropout": 1.0}, r"dropout is 1.0; give a rate in \[0, 1\)"),
         ({"momentum": 1.0}, r"momentum is 1.0; give a number in \[0, 1\)"),
@@ -179,3 +178,10 @@ def test_bad_arguments_are_named(arguments, text):
 def test_unpooled_features_are_refused():
     with pytest.raises(InputError, match=r"features has shape \(None, 2, 2, 3\).*pool"):
         ncp.probe_unit(keras.Input((2, 2, 3)), 3)
+
+
+def test_without_hidden_layers_the_unit_is_a_classifier():
+    features = keras.Input((6,))
+    model = keras.Model(features, ncp.probe_unit(features, 3, units=(), head="trained"))
+    (classifier,) = model.layers[1:]
+    assert [tuple(weight.shape) for weight in classifier.trainable_weights] == [(6, 3), (3,)]

@@ -178,7 +178,7 @@ def probe_unit(
     head
         ``frozen`` (Algorithm 1) or ``trained``: the classifier layer.
     units
-        Widths of the hidden layers.
+        Widths of the hidden layers; without any the unit is a classifier alone.
     dropout
         Dropout rate, in [0, 1).
     activation
@@ -209,7 +209,7 @@ def probe_unit(
         )
     if classes < 2:
         raise InputError(f"classes is {classes}; a probe unit needs at least 2")
-    if not units or min(units) < 1:
+    if units and min(units) < 1:
         raise InputError(f"units is {tuple(units)}; give one positive width per hidden layer")
     if not 0.0 <= dropout < 1.0:
         raise InputError(f"dropout is {dropout}; give a rate in [0, 1)")

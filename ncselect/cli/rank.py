@@ -93,6 +93,20 @@ def rank(
     probe_size: Annotated[
         int, typer.Option(help="Training images that signals are measured on.")
     ] = 512,
+    unit: Annotated[
+        str,
+        typer.Option(help="On the base: probe, or classifier (a trained dense layer, no β)."),
+    ] = "probe",
+    observation_steps: Annotated[
+        int,
+        typer.Option(
+            help="Training steps between observations, in place of epochs; 0: an epoch's."
+        ),
+    ] = 0,
+    measure_whole: Annotated[
+        bool,
+        typer.Option("--measure-whole", help="Measure signals on all training images, too."),
+    ] = False,
     store: StoreOption = Path("runs"),
     workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
     threads: Annotated[
@@ -134,6 +148,9 @@ def rank(
                 probe_activation=probe_activation,
                 probe_initializer=probe_initializer,
                 probe_size=probe_size,
+                unit=unit,
+                observation_steps=observation_steps,
+                measure_whole=measure_whole,
             ),
             weights=weights,
             image_size=image_size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +27,24 @@ class Seen:
     features
         Shape (n, d).
     reach
-        Σ_w ∂features/∂w over the weights w of the base's last kernel, shape (n, d).
+        Σ_w ∂features/∂w over the weights w of the base's last kernel, shape (n, d); None where
+        it was not asked for.
     entrywise_reach
         Σ_w |∂features/∂w|, shape (n, d); None where it cannot be had.
     """
 
     features: Array
-    reach: Array
-    entrywise_reach: Array | None
+    reach: Array | None = None
+    entrywise_reach: Array | None = None
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Return what was seen of several batches as one."""
+    return Seen(
+        np.concatenate([part.features for part in parts]),
+        _concatenated([part.reach for part in parts]),
+        _concatenated([part.entrywise_reach for part in parts]),
+    )
 
 
 class MeasuredBase:
@@ -124,6 +134,12 @@ class MeasuredBase:
 
         kernel = ops.convert_to_tensor(values[place])
         return autodiff.tangent(of_kernel, kernel, ops.ones_like(kernel))
+
+
+def _concatenated(parts: Sequence[Array | None]) -> Array | None:
+    """Return the arrays as one, or None where one of them could not be had."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if len(there) == len(parts) else None
 
 
 def _array(tensor: Any) -> Array:

@@ -8,7 +8,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.methods.extrapolation import DEFAULT_DEFINITION, RidgeExtrapolation
+from ncselect.methods.extrapolation import (
+    DEFAULT_DEFINITION,
+    RidgeExtrapolation,
+    check_subset,
+    on_subset,
+)
 from ncselect.numerics.capacitance import Definition
 from ncselect.types import RunRecord
 
@@ -22,7 +27,11 @@ class Capacitance(RidgeExtrapolation):
     Attributes
     ----------
     definition
-        Which β_eff, as ``layers/derivative/sign``: the recorded signal ``beta/<definition>``.
+        Which β_eff, as ``layers/derivative/sign[/average]``: the recorded signal
+        ``beta/<definition>``.
+    subset
+        Training images it was measured on: ``probe``, or ``all`` where runs have
+        ``measure_whole``.
 
     References
     ----------
@@ -36,16 +45,22 @@ class Capacitance(RidgeExtrapolation):
     source: ClassVar[str] = "neural capacitance (ICLR 2022 text; Nature Communications 15:5718)"
 
     definition: str = DEFAULT_DEFINITION
+    subset: str = "probe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         Definition.parse(self.definition)
+        check_subset(self.subset)
 
     @property
     def signals(self) -> frozenset[str]:
         """Names of validation accuracy and the chosen β_eff."""
-        return super().signals | {f"beta/{self.definition}"}
+        return super().signals | {self._signal}
 
     def inputs(self, record: RunRecord) -> NDArray[np.float64]:
         """Return β_eff after epochs 1 … E, shape (E,)."""
-        return record.curve(f"beta/{self.definition}")
+        return record.curve(self._signal)
+
+    @property
+    def _signal(self) -> str:
+        return on_subset(f"beta/{self.definition}", self.subset)

@@ -18,6 +18,19 @@ from zoo.errors import InputError
 
 DEFAULT_DEFINITION = "base/held/signed"
 DEFAULT_WINDOW = 5
+SUBSETS = {"probe": "", "all": "@all"}
+"""Training images that a signal was measured on → how its name ends."""
+
+
+def check_subset(subset: str) -> None:
+    """Raise an InputError unless signals are measured on such images."""
+    if subset not in SUBSETS:
+        raise InputError(f"subset is '{subset}'; choose {' or '.join(SUBSETS)}")
+
+
+def on_subset(signal: str, subset: str) -> str:
+    """Return a signal's name as it was measured on these images."""
+    return signal + SUBSETS[subset]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.methods.extrapolation import RidgeExtrapolation
+from ncselect.methods.extrapolation import RidgeExtrapolation, check_subset, on_subset
 from ncselect.types import RunRecord
 
 
@@ -27,18 +27,24 @@ class InverseEpoch(RidgeExtrapolation):
 
 @dataclass(frozen=True, kw_only=True)
 class _RecordedInput(RidgeExtrapolation):
-    """The input is a recorded signal."""
+    """The input is a recorded signal, measured on the probe subset or on all training images."""
 
     signal: ClassVar[str]
+
+    subset: str = "probe"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_subset(self.subset)
 
     @property
     def signals(self) -> frozenset[str]:
         """Names of validation accuracy and the input."""
-        return super().signals | {self.signal}
+        return super().signals | {on_subset(self.signal, self.subset)}
 
     def inputs(self, record: RunRecord) -> NDArray[np.float64]:
         """Return the signal after epochs 1 … E, shape (E,)."""
-        return record.curve(self.signal)
+        return record.curve(on_subset(self.signal, self.subset))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.errors import InputError
 
-_VALID = tuple(
+_POOLED = tuple(
     (layers, derivative, sign)
     for layers, derivatives in (
         ("kernels", ("exact", "held")),
@@ -25,6 +25,16 @@ _VALID = tuple(
     for derivative in derivatives
     for sign in ("signed", "absolute", "entrywise")
     if sign != "entrywise" or derivative == "held"
+)
+_VALID = (
+    *((*point, "pooled") for point in _POOLED),
+    *(
+        (*point, average)
+        for average in ("per-sample", "median", "batch")
+        for point in _POOLED
+        if point[1] == "held" and (point[0] == "base" or point[2] == "entrywise")
+        if average != "batch" or point[2] != "entrywise"
+    ),
 )
 
 
@@ -41,27 +51,34 @@ class Definition:
         ``all``: of every layer of a small network.
     derivative
         ``exact``: the mixed Hessian of the mean loss. ``held``: Appendix B and Eq. 10, per
-        sample, with what lies above held constant; means of numerator and denominator.
+        sample, with what lies above held constant.
     sign
         ``signed``; ``absolute``: |β|; ``entrywise``: of |P|, only with ``held``.
+    average
+        How samples are put together, which the text leaves open. ``pooled``: with ``held`` the
+        ratio of the means of numerator and denominator, with ``exact`` P of the mean loss. With
+        ``held`` also ``per-sample`` and ``median``: mean and median of the samples' own β (or
+        |β|), and ``batch``: β of the samples' mean P. Where batch norms use batch statistics a
+        sample has no exact P of its own.
     """
 
     layers: str
     derivative: str
     sign: str
+    average: str = "pooled"
 
     def __post_init__(self) -> None:
         """Refuse a combination that has no meaning."""
-        if (self.layers, self.derivative, self.sign) not in _VALID:
-            valid = ", ".join("/".join(point) for point in _VALID)
-            raise InputError(f"definition is '{self}'; give one of {valid}")
+        if (self.layers, self.derivative, self.sign, self.average) not in _VALID:
+            raise InputError(f"definition is '{self}'; give one of {_listed()}")
 
     def __str__(self) -> str:
-        return f"{self.layers}/{self.derivative}/{self.sign}"
+        tail = "" if self.average == "pooled" else f"/{self.average}"
+        return f"{self.layers}/{self.derivative}/{self.sign}{tail}"
 
     @classmethod
     def parse(cls, text: str) -> Definition:
-        """Return the definition of a text such as ``base/held/signed``.
+        """Return the definition of a text such as ``base/held/signed``, pooled if unsaid.
 
         Raises
         ------
@@ -69,10 +86,14 @@ class Definition:
             If there is no such definition; the text lists those there are.
         """
         parts = text.split("/")
-        if len(parts) != 3:
-            valid = ", ".join("/".join(point) for point in _VALID)
-            raise InputError(f"definition is '{text}'; give one of {valid}")
+        if len(parts) not in (3, 4):
+            raise InputError(f"definition is '{text}'; give one of {_listed()}")
         return cls(*parts)
+
+
+def _listed() -> str:
+    """Return every valid definition as it is written."""
+    return ", ".join("/".join(point[:3] if point[3] == "pooled" else point) for point in _VALID)
 
 
 DEFINITIONS: tuple[Definition, ...] = tuple(Definition(*point) for point in _VALID)

@@ -81,7 +81,45 @@ def flow(layers: Sequence[mlp.Layer], x: Array, labels: NDArray[np.integer]) -> 
 def held_capacitance(
     seen: Flow, *, reach: Array | None = None, entrywise: bool = False
 ) -> Capacitance:
-    """Neural capacitance in closed form (paper, Appendix B; Eq. 10 for a ReLU perceptron).
+    """Return the ratio of the means over samples, of what :func:`held_terms` returns."""
+    numerators, denominators = held_terms(seen, reach=reach, entrywise=entrywise)
+    return Capacitance(float(numerators.mean()), float(denominators.mean()))
+
+
+def held_samples(seen: Flow, *, reach: Array | None = None, entrywise: bool = False) -> Array:
+    """Return each sample's own β_eff, shape (n,); 0/0 is 0, as in :class:`Capacitance`."""
+    numerators, denominators = held_terms(seen, reach=reach, entrywise=entrywise)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(numerators == 0.0, 0.0, numerators / denominators)
+
+
+def held_batch(seen: Flow, *, reach: Array) -> Capacitance:
+    """Neural capacitance of the samples' mean P, of which :func:`held_terms` has a sample's.
+
+    With means over samples in place of each sample's own degrees,
+    δin(l) = mean(u(l−1) ⊗ d(l) · [1ᵀe(l+1)]) and δout(l) = mean(r(l−1) ⊗ e(l)); the numerator is
+    Σ_l ⟨δin(l), δout(l)⟩ over l = 2 … L−2, the denominator as before.
+
+    Parameters
+    ----------
+    seen, reach
+        As for :func:`held_terms`.
+    """
+    n, last = len(seen.inputs[0]), len(seen.inputs) - 1
+    numerator, below = 0.0, reach
+    for layer in range(last - 1):
+        above = seen.errors[layer + 1].sum(axis=1, keepdims=True)
+        received = (seen.inputs[layer] * above).T @ seen.slopes[layer] / n
+        sent = below.T @ seen.errors[layer] / n
+        numerator += float(np.vdot(received, sent))
+        below = seen.inputs[layer].sum(axis=1, keepdims=True) * seen.slopes[layer]
+    return Capacitance(numerator, float(held_terms(seen, reach=reach)[1].mean()))
+
+
+def held_terms(
+    seen: Flow, *, reach: Array | None = None, entrywise: bool = False
+) -> tuple[Array, Array]:
+    """Numerator and denominator in closed form (paper, Appendix B; Eq. 10 for a ReLU perceptron).
 
     With r_i(l) = Σ_w ∂u_i(l)/∂w over the weights w of layer l, which is [1ᵀu(l−1)]·d_i(l),
 
@@ -103,8 +141,8 @@ def held_capacitance(
 
     Returns
     -------
-    Capacitance
-        Means over samples of numerator and denominator.
+    numerators, denominators
+        Of each sample, shape (n,).
     """
     part = np.abs if entrywise else np.asarray
     dropped = 0 if entrywise else 1
@@ -122,4 +160,4 @@ def held_capacitance(
             above = part(seen.errors[layer + 1]).sum(axis=1)
             numerator = numerator + (u * below).sum(axis=1) * (d * e).sum(axis=1) * above
         below = u.sum(axis=1, keepdims=True) * d
-    return Capacitance(float(numerator.mean()), float(denominator.mean()))
+    return numerator, denominator
