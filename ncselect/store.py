@@ -110,10 +110,15 @@ class RunStore:
 
     def find(self, spec: RunSpec) -> Run | None:
         """Return the stored run of a spec, or None."""
-        runs = self.runs()
+        named = [Run(folder) for folder in sorted(self.folder.glob(f"*-{spec.key}"))]
+        if named and named[0].key == spec.key:
+            return named[0]
         wanted = _without_threads(spec)
-        same = [run for run in runs if _without_threads(run.spec) == wanted]
-        return next((run for run in same if run.spec.key == spec.key), next(iter(same), None))
+        others = [
+            Run(path.parent) for path in sorted(self.folder.glob(f"*-s{spec.seed}-*/spec.json"))
+        ]
+        same = [run for run in others if run.is_readable and _without_threads(run.spec) == wanted]
+        return next((run for run in same if run.key == spec.key), next(iter(same), None))
 
     def find_features(self, spec: RunSpec) -> StoredFeatures | None:
         """Return the stored features of a run's candidate on its dataset, or None."""

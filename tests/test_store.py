@@ -144,7 +144,7 @@ def decides():
             if isinstance(default, tuple)
             else "other"
             if isinstance(default, str)
-            else default * 2
+            else default * 2 + 1
         )
         yield field.name, spec(settings=Settings(**{field.name: changed}))
     yield "version", spec(environment={"backend": "jax", "threads": "2"})
