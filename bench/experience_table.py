@@ -21,7 +21,8 @@ from bench.score_weights import QUANTITIES, learned
 from ncselect.experience import known_networks
 from ncselect.methods.prior import Prior
 from ncselect.numerics.rank_agreement import regret_points, spearman_rho
-from ncselect.numerics.stacking import logit, stacked
+from ncselect.numerics.score_weights import logit
+from ncselect.numerics.stacking import stacked
 from ncselect.numerics.standardised import standardised
 from ncselect.published import PUBLISHED_SCORES, published
 from ncselect.types import RunRecord, RunSpec

@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 from ncselect.experience import family
 from ncselect.numerics.coregionalisation import Cells, Component, Coregionalisation, conditioned
-from ncselect.numerics.stacking import ACCURACY, Line, ScoreWeights, logit, on_scale
+from ncselect.numerics.score_weights import ACCURACY, Line, ScoreWeights, logit, on_scale
 from ncselect.numerics.standardised import standardised
 from ncselect.published import PUBLISHED_SCORES, published
 

@@ -32,6 +32,12 @@ def check_whole(**counts: Any) -> None:
             raise InputError(f"{name}: {count!r} came; give a whole number of at least 1")
 
 
+def check_seed(seed: Any) -> None:
+    """Raise unless a seed is one that numpy, Keras and its backends take."""
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
+
+
 def check_settings(settings: Settings) -> None:
     """Raise for the first setting that cannot be used; the text names it and what it may be."""
     if not isinstance(settings, Settings):

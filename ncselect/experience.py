@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ncselect.numerics.stacking import ACCURACY, Known, ScoreWeights
+from ncselect.numerics.score_weights import ACCURACY, ScoreWeights
+from ncselect.numerics.stacking import Known
 from ncselect.published import PUBLISHED_SCORES, published
 from ncselect.types import Outcome, RunRecord
 from zoo.cards import MODELS

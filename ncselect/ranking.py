@@ -10,73 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ncselect.numerics.decision import CONFIDENCE, expected_regret, p_best, tie_groups
-from ncselect.types import Estimates, RunRecord
+from ncselect.numerics.decision import CONFIDENCE
+from ncselect.ranking_rows import Row, columns, row_notes
+from ncselect.ranking_table import RankingTable
+from ncselect.types import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One ranked candidate; what is not known is nan.
-
-    Attributes
-    ----------
-    rank
-        1 is best.
-    model
-        Its name.
-    score
-        What it is ordered by: the predicted accuracy before it was clipped, or a score in the
-        method's own units.
-    accuracy, sd
-        Predicted final accuracy and its standard deviation, in [0, 1].
-    p_best
-        Probability that its final accuracy is the highest.
-    regret_points
-        Points of accuracy that taking it is expected to lose.
-    tie
-        Number of the group of candidates that cannot be told apart, 1 for the best's; 0 where the
-        method does not say.
-    last
-        Validation accuracy after the last observed epoch, in [0, 1].
-    beta
-        β_eff after the last observed epoch, by the method's definition.
-    parameters
-        Weights of the headless base; 0 if not known.
-    seconds
-        Training and measuring so far.
-    epochs
-        Observed epochs.
-    weights
-        Where the base's weights come from; ``random`` means not pre-trained.
-    beside
-        Other method → what it scores the candidate; absent where it refuses.
-    notes
-        What happened to the candidate, such as a resize.
-    """
-
-    rank: int
-    model: str
-    score: float
-    accuracy: float = math.nan
-    sd: float = math.nan
-    p_best: float = math.nan
-    regret_points: float = math.nan
-    tie: int = 0
-    last: float = math.nan
-    beta: float = math.nan
-    parameters: int = 0
-    seconds: float = 0.0
-    epochs: int = 0
-    weights: str = "–"
-    beside: Mapping[str, float] = field(default_factory=dict)
-    notes: str = ""
-
 
 FIELDS = tuple(one.name for one in fields(Row) if one.name != "beside")
 
@@ -233,125 +174,29 @@ class Ranking:
 
     def __rich__(self) -> RenderableType:
         """Return the table for a terminal."""
-        from ncselect.ranking_table import TerminalTable
-
-        return TerminalTable(self)
+        return self._table
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
-        from ncselect.ranking_table import html_table
+        return self._table.to_html()
 
-        return html_table(self)
-
-
-def ranked(
-    estimates: Estimates,
-    records: Sequence[RunRecord],
-    *,
-    dataset: str,
-    beta: str,
-    failed: Mapping[str, str] | None = None,
-    beside: Sequence[Estimates] = (),
-) -> Ranking:
-    """Order a method's estimates into a ranking.
-
-    Parameters
-    ----------
-    estimates
-        The method's answer.
-    records
-        The runs it was made from.
-    dataset
-        The dataset's name.
-    beta
-        The signal to show as β.
-    failed
-        Candidates that never became runs, with reasons; joined by those the method refused.
-    beside
-        Other methods' answers, to be shown beside.
-    """
-    runs = {record.spec.model: record for record in records}
-    order = np.argsort([-one.score for one in estimates.estimates], kind="stable")
-    confidence = _confidence(estimates, order)
-    rows = []
-    for place, position in enumerate(order, start=1):
-        estimate = estimates.estimates[position]
-        record = runs[estimate.model]
-        last = record.observations[-1].signals if record.observations else {}
-        rows.append(
-            Row(
-                rank=place,
-                model=estimate.model,
-                score=estimate.score,
-                accuracy=estimate.mean,
-                sd=estimate.sd,
-                **confidence[position],
-                last=last.get("validation-accuracy", math.nan),
-                beta=last.get(beta, math.nan),
-                parameters=record.facts.get("parameters")
-                or int(record.scores.get("parameters", 0)),
-                seconds=sum(one.seconds + one.measuring_seconds for one in record.observations),
-                epochs=record.epochs,
-                weights=record.facts.get("weights") or _weights(record),
-                beside={
-                    other.method: one.score
-                    for other in beside
-                    for one in other.estimates
-                    if one.model == estimate.model
-                },
-                notes=_notes(record),
-            )
+    @property
+    def _table(self) -> RankingTable:
+        others = ", ".join(self.others)
+        told = [f"{others}: ranks; their scores are in JSON, CSV and dataframe"] if others else []
+        return RankingTable(
+            title=f"{self.dataset}, ranked by {self.method}",
+            columns=columns(self.rows, self.method),
+            beside={method: self._places(method) for method in self.others},
+            failed=self.failed,
+            notes=(*row_notes(self.rows), *told, *self.notes),
+            advice=self.advice,
         )
-    return Ranking(
-        rows=tuple(rows),
-        failed={**(failed or {}), **estimates.refused},
-        method=estimates.method,
-        dataset=dataset,
-        notes=(*estimates.notes, *_refused_beside(beside, estimates)),
-        others=tuple(other.method for other in beside),
-        outlook=estimates.outlook,
-        records=runs,
-    )
 
-
-def _confidence(estimates: Estimates, order: Any) -> list[dict[str, Any]]:
-    """Return what joint draws say of each candidate; nothing where there are none."""
-    if estimates.draws is None or not estimates.estimates:
-        return [{} for _ in estimates.estimates]
-    columns = zip(
-        p_best(estimates.draws),
-        100 * expected_regret(estimates.draws),
-        tie_groups(estimates.draws, order),
-        strict=True,
-    )
-    return [
-        {"p_best": float(best), "regret_points": float(regret), "tie": int(tie)}
-        for best, regret, tie in columns
-    ]
-
-
-def _refused_beside(beside: Sequence[Estimates], estimates: Estimates) -> tuple[str, ...]:
-    """Say whom other methods refuse, once where one refuses all."""
-    notes = []
-    for other in beside:
-        refused = {m: why for m, why in other.refused.items() if m not in estimates.refused}
-        if refused and not other.estimates:
-            model, why = next(iter(refused.items()))
-            notes.append(f"{other.method} refuses all; {model}: {why}")
-        else:
-            notes += [f"{other.method}: {model}: {why}" for model, why in refused.items()]
-    return tuple(notes)
-
-
-def _weights(record: RunRecord) -> str:
-    """Return where the weights of a candidate that was never built come from."""
-    named = str(record.spec.candidate.get("weights", "–"))
-    return "file" if named.startswith("sha256:") else named
-
-
-def _notes(record: RunRecord) -> str:
-    resized = record.facts.get("resized_to")
-    return f"resized to {'×'.join(str(side) for side in resized[:2])}" if resized else ""
+    def _places(self, method: str) -> list[str]:
+        return [
+            str(self.place(method, row.model)) if method in row.beside else "–" for row in self.rows
+        ]
 
 
 def _listed(names: Sequence[str]) -> str:

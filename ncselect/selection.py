@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.answers import not_told_of
-from ncselect.arguments import check_settings, check_whole, is_whole
+from ncselect.arguments import check_seed, check_settings, check_whole, is_whole
 from ncselect.background import PathOrPaths, background
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
-from ncselect.methods import DEFAULT, PLAIN, Method, parsed_method
+from ncselect.jobs import jobs_for
+from ncselect.methods import DEFAULT, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
+from ncselect.ordering import ranked
 from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
-from ncselect.ranking import Ranking, ranked
+from ncselect.ranking import Ranking
+from ncselect.second_opinion import second_opinion
 from ncselect.store import RunStore
-from ncselect.types import Background, RunRecord, RunSpec, Settings
+from ncselect.types import Background, Settings
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -100,7 +103,7 @@ class Selection:
             if getattr(self.method, "history", ()) and not getattr(method, "history", ())
             else ()
         )
-        opinion = _second_opinion(ranking, seen)
+        opinion = second_opinion(ranking, seen)
         notes = (*ranking.notes, *emptied, *opinion, *self.dataset.notes)
         return dataclasses.replace(ranking, notes=notes)
 
@@ -140,27 +143,12 @@ def selection(
     check_whole(horizon=horizon, workers=workers)
     if threads is not None:
         check_whole(threads=threads)
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
+    check_seed(seed)
     known = background(history=history, experience=experience, horizon=horizon)
     chosen_methods = _methods(method_name, known)
-    if epochs is None:
-        epochs = min(EPOCHS, horizon) if any(one.signals for one in chosen_methods) else 0
-    if not is_whole(epochs) or epochs < 0:
-        raise InputError(f"epochs: {epochs!r} came; give a whole number, 0 for no training")
-    if epochs > horizon:
-        raise InputError(
-            f"epochs: {epochs} is beyond the horizon {horizon}; "
-            "raise --horizon or observe fewer epochs"
-        )
+    epochs = _observed(epochs, horizon, chosen_methods)
     settings = Settings() if settings is None else settings
     check_settings(settings)
-    for one in chosen_methods:
-        if epochs < one.least_epochs:
-            raise InputError(
-                f"epochs: method '{one.name}' needs {one.least_epochs} or more, "
-                f"{epochs} came; observe more epochs or choose another method"
-            )
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     data = (
@@ -176,41 +164,19 @@ def selection(
             progress=prepared,
         )
     )
-    where = environment(threads or max(1, available_cores() // workers))
-    jobs, missing = [], {}
-    for candidate in chosen:
-        identity = candidate.identity()
-        lost = [
-            value
-            for value in identity.values()
-            if isinstance(value, str) and value.startswith(("missing:", "unreadable:"))
-        ]
-        if lost:
-            what, _, path = lost[0].partition(":")
-            missing[candidate.name] = f"{what} file {path}; correct the path or its permissions"
-            continue
-        jobs.append(
-            Job(
-                spec=RunSpec(
-                    model=candidate.name,
-                    dataset=data.name,
-                    candidate=identity,
-                    data=data.identity(),
-                    seed=seed,
-                    settings=settings,
-                    environment=where,
-                ),
-                candidate=candidate.to_json(),
-                dataset=data.to_json(),
-                epochs=epochs or None,
-                horizon=horizon,
-                keep=keep,
-                scores=frozenset().union(*(one.scores for one in chosen_methods)),
-            )
-        )
-    _check_different(jobs)
+    jobs, missing = jobs_for(
+        chosen,
+        data,
+        settings=settings,
+        environment=environment(threads or max(1, available_cores() // workers)),
+        seed=seed,
+        epochs=epochs,
+        horizon=horizon,
+        keep=keep,
+        scores=frozenset().union(*(one.scores for one in chosen_methods)),
+    )
     first, *others = chosen_methods
-    return Selection(tuple(jobs), missing, data, first, tuple(others), run_store, workers)
+    return Selection(jobs, missing, data, first, tuple(others), run_store, workers)
 
 
 def select(
@@ -327,31 +293,21 @@ def _methods(named: str | Sequence[str], known: Background) -> list[Method]:
     return [parsed_method(name, known) for name in dict.fromkeys(names)]
 
 
-def _second_opinion(ranking: Ranking, records: list[RunRecord]) -> tuple[str, ...]:
-    """Say where the plainest method picks another, and where less is predicted than was seen."""
-    if not ranking.rows or not ranking[0].epochs or ranking.method == PLAIN:
-        return ()
-    notes = []
-    plain = {one.model: one.mean for one in parsed_method(PLAIN).estimate(records).estimates}
-    pick = max(plain, key=lambda model: plain[model], default=ranking.best)
-    if plain.get(ranking.best, 0.0) < plain.get(pick, 0.0):
-        notes.append(f"{PLAIN} would take {pick} (validation accuracy {plain[pick]:.3f}) instead.")
-    below = [row.model for row in ranking if row.accuracy + row.sd < row.last]
-    if below:
-        notes.append(
-            f"{ranking.method} predicts less than was already seen for {', '.join(below)}: it "
-            "extrapolates, and its ± does not know how far."
+def _observed(epochs: int | None, horizon: int, methods: Sequence[Method]) -> int:
+    """Return the epochs to observe: those asked for, else enough for methods that learn."""
+    if epochs is None:
+        epochs = min(EPOCHS, horizon) if any(one.signals for one in methods) else 0
+    if not is_whole(epochs) or epochs < 0:
+        raise InputError(f"epochs: {epochs!r} came; give a whole number, 0 for no training")
+    if epochs > horizon:
+        raise InputError(
+            f"epochs: {epochs} is beyond the horizon {horizon}; "
+            "raise --horizon or observe fewer epochs"
         )
-    return tuple(notes)
-
-
-def _check_different(jobs: list[Job]) -> None:
-    """Refuse one network under two names: it would be one run, ranked twice."""
-    names: dict[str, str] = {}
-    for job in jobs:
-        other = names.setdefault(job.spec.key, job.spec.model)
-        if other != job.spec.model:
+    for one in methods:
+        if epochs < one.least_epochs:
             raise InputError(
-                f"models: '{other}' and '{job.spec.model}' are the same network with the same "
-                "weights; name it once"
+                f"epochs: method '{one.name}' needs {one.least_epochs} or more, "
+                f"{epochs} came; observe more epochs or choose another method"
             )
+    return epochs

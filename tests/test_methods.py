@@ -357,6 +357,7 @@ def test_an_unknown_option_is_an_error_that_lists_the_options(name):
 def test_every_bad_option_value_is_an_error(name):
     bad = {
         "window": 0,
+        "subset": "half",
         "scaling": "cubed",
         "definition": "base/exact/entrywise",
         "seed": -1,

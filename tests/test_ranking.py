@@ -11,7 +11,8 @@ import pytest
 from made_runs import made_run
 from rich.console import Console
 
-from ncselect.ranking import Ranking, ranked
+from ncselect.ordering import ranked
+from ncselect.ranking import Ranking
 from ncselect.types import Estimate, Estimates
 
 RECORDS = [made_run(name, [0.5, 0.6]) for name in ("slow", "quick", "best<b>", "broken")]

@@ -19,16 +19,8 @@ from ncselect.numerics.coregionalisation import (
     conditioned,
     covariance,
 )
-from ncselect.numerics.stacking import (
-    Known,
-    Line,
-    ScoreWeights,
-    Stacked,
-    logit,
-    on_scale,
-    pool_spread,
-    stacked,
-)
+from ncselect.numerics.score_weights import Line, ScoreWeights, logit, on_scale
+from ncselect.numerics.stacking import Known, Stacked, pool_spread, stacked
 from ncselect.published import published
 from ncselect.types import Outcome
 from zoo.errors import InputError

@@ -6,22 +6,24 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.methods.finished import checked_history, checked_horizon, finished_curves
-from ncselect.methods.pool import ACCURACY, pool_estimates
+from ncselect.methods.own_curve import OwnCurve
+from ncselect.methods.pool import ACCURACY
 from ncselect.methods.randomness import checked_seed
 from ncselect.numerics.curve_regression import CurveRegression, curve_features, curve_regression
-from ncselect.types import Curve, Estimate, Estimates, RunRecord
+from ncselect.types import Curve, Estimate, RunRecord
 
 LEAST_CURVES = 6  # of each three folds, four to learn from and two to judge by
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurveSupportVectors:
+class CurveSupportVectors(OwnCurve):
     """A ν-SVR on the observed epochs, their differences, and what is known before training.
 
     Facts are the numbers that every finished curve and the candidate have and that vary among
@@ -45,9 +47,6 @@ class CurveSupportVectors:
     name: ClassVar[str] = "bgrn"
     summary: ClassVar[str] = "ν-SVR on curve, differences and facts; needs a history"
     source: ClassVar[str] = "Baker, Gupta, Raskar & Naik 2017 (arXiv 1705.10823)"
-    least_epochs: ClassVar[int] = 1
-    pooled: ClassVar[bool] = False
-    scores: ClassVar[frozenset[str]] = frozenset()
 
     horizon: int = 50
     history: tuple[Curve, ...] = field(default=(), repr=False)
@@ -58,59 +57,46 @@ class CurveSupportVectors:
         checked_history(self.history)
         checked_seed(self.seed)
 
-    @property
-    def signals(self) -> frozenset[str]:
-        """Names of the signals the runs must have recorded."""
-        return frozenset({ACCURACY})
-
-    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
-        """Estimate every candidate's accuracy at the horizon.
-
-        Parameters
-        ----------
-        records
-            One run per candidate, epochs 0 … E.
+    def estimate_one(self, record: RunRecord) -> Estimate:
+        """Estimate a candidate's accuracy at the horizon.
 
         Returns
         -------
-        Estimates
-            Means clipped to [0, 1], scores not; ``sd`` is the root mean squared error of the
+        Estimate
+            Mean clipped to [0, 1], score not; ``sd`` is the root mean squared error of the
             out-of-fold predictions of the history. Diagnostics: ``curves`` learnt from,
-            ``facts`` used, the chosen ``C``, ``gamma`` and ``nu``. All are refused where the
-            history has fewer than six curves that are long enough.
+            ``facts`` used, the chosen ``C``, ``gamma`` and ``nu``.
 
         Raises
         ------
         InputError
-            If two runs have the same candidate's name.
+            If the history has fewer than six curves that are long enough.
         """
-        learnt: dict[tuple[str, ...], CurveRegression] = {}
+        curve = record.curve(ACCURACY)
+        chosen, early, final = finished_curves(
+            self.history, observed=curve.size, horizon=self.horizon, least=LEAST_CURVES
+        )
+        known, own = [_numbers(one.facts) for one in chosen], candidate_facts(record)
+        facts = _usable(known, own)
+        table = _table([*known, own], facts)
+        features = np.hstack([curve_features(np.vstack([early, curve])), table])
+        task = (curve.size, facts)
+        if task not in self._learnt:
+            self._learnt[task] = curve_regression(features[:-1], final, seed=self.seed)
+        regression = self._learnt[task]
+        (mean,) = regression.predict(features[-1:])
+        return Estimate(
+            record.spec.model,
+            mean=float(np.clip(mean, 0.0, 1.0)),
+            sd=regression.residual_sd,
+            diagnostics={"curves": len(chosen), "facts": len(facts), **regression.parameters},
+            score=float(mean),
+        )
 
-        def estimate(record: RunRecord) -> Estimate:
-            curve = record.curve(ACCURACY)
-            chosen, early, final = finished_curves(
-                self.history, observed=curve.size, horizon=self.horizon, least=LEAST_CURVES
-            )
-            known, own = [_numbers(one.facts) for one in chosen], candidate_facts(record)
-            facts = _usable(known, own)
-            table = _table([*known, own], facts)
-            features = np.hstack([curve_features(np.vstack([early, curve])), table])
-            if facts not in learnt:
-                learnt[facts] = curve_regression(features[:-1], final, seed=self.seed)
-            (mean,) = learnt[facts].predict(features[-1:])
-            return Estimate(
-                record.spec.model,
-                mean=float(np.clip(mean, 0.0, 1.0)),
-                sd=learnt[facts].residual_sd,
-                diagnostics={
-                    "curves": len(chosen),
-                    "facts": len(facts),
-                    **learnt[facts].parameters,
-                },
-                score=float(mean),
-            )
-
-        return pool_estimates(self.name, records, estimate, signals=self.signals)
+    @cached_property
+    def _learnt(self) -> dict[tuple[int, tuple[str, ...]], CurveRegression]:
+        """Observed epochs and facts → what the history teaches: no candidate is in it."""
+        return {}
 
 
 def candidate_facts(record: RunRecord) -> dict[str, float]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ncselect.methods.finished import checked_history, checked_horizon, finished_curves
-from ncselect.methods.pool import ACCURACY, pool_estimates
+from ncselect.methods.own_curve import OwnCurve
+from ncselect.methods.pool import ACCURACY
 from ncselect.numerics.source_task_curves import source_task_predictions
-from ncselect.types import Curve, Estimate, Estimates, RunRecord
+from ncselect.types import Curve, Estimate, RunRecord
 from zoo.errors import InputError
 
 KEPT = 100  # the paper's number of curves whose predictions are averaged
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceTaskCurves:
+class SourceTaskCurves(OwnCurve):
     """Mean of what the best fitting earlier curves predict, each mapped by a·f + b.
 
     Attributes
@@ -35,9 +35,6 @@ class SourceTaskCurves:
     name: ClassVar[str] = "cl"
     summary: ClassVar[str] = "earlier finished curves, each mapped by a·f + b; needs a history"
     source: ClassVar[str] = "Chandrashekaran & Lane, ECML PKDD 2017"
-    least_epochs: ClassVar[int] = 1
-    pooled: ClassVar[bool] = False
-    scores: ClassVar[frozenset[str]] = frozenset()
 
     horizon: int = 50
     history: tuple[Curve, ...] = field(default=(), repr=False)
@@ -46,35 +43,21 @@ class SourceTaskCurves:
         checked_horizon(self.horizon)
         checked_history(self.history)
 
-    @property
-    def signals(self) -> frozenset[str]:
-        """Names of the signals the runs must have recorded."""
-        return frozenset({ACCURACY})
-
-    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
-        """Estimate every candidate's accuracy at the horizon from the history.
-
-        Parameters
-        ----------
-        records
-            One run per candidate, epochs 0 … E.
+    def estimate_one(self, record: RunRecord) -> Estimate:
+        """Estimate a candidate's accuracy at the horizon from the history.
 
         Returns
         -------
-        Estimates
+        Estimate
             Mean and standard deviation of the predictions of the 100 best fitting curves that
             are not rejected; the deviation is nan where there is one. Diagnostics: ``curves``,
-            their number. Refused: candidates for which every curve is rejected, and all where
-            the history has no curve long enough.
+            their number.
 
         Raises
         ------
         InputError
-            If two runs have the same candidate's name.
+            If every curve is rejected, or none in the history is long enough.
         """
-        return pool_estimates(self.name, records, self._estimate, signals=self.signals)
-
-    def _estimate(self, record: RunRecord) -> Estimate:
         curve = record.curve(ACCURACY)
         _, early, final = finished_curves(
             self.history, observed=curve.size, horizon=self.horizon, least=1

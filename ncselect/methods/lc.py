@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ncselect.methods.finished import checked_horizon
-from ncselect.methods.pool import ACCURACY, pool_estimates
+from ncselect.methods.own_curve import OwnCurve
+from ncselect.methods.pool import ACCURACY
 from ncselect.methods.randomness import checked_seed, run_generator
 from ncselect.numerics.curve_posterior import checked_sampling, horizon_prediction
-from ncselect.types import Estimate, Estimates, RunRecord
+from ncselect.types import Estimate, RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParametricCurves:
+class ParametricCurves(OwnCurve):
     """The curve is a weighted sum of eleven parametric families with Gaussian noise.
 
     Attributes
@@ -37,8 +37,6 @@ class ParametricCurves:
     summary: ClassVar[str] = "weighted sum of eleven parametric curves, sampled by MCMC"
     source: ClassVar[str] = "Domhan, Springenberg & Hutter, IJCAI 2015"
     least_epochs: ClassVar[int] = 2
-    pooled: ClassVar[bool] = False
-    scores: ClassVar[frozenset[str]] = frozenset()
 
     horizon: int = 50
     walkers: int = 100
@@ -51,40 +49,16 @@ class ParametricCurves:
         checked_sampling(self.walkers, self.steps, self.burn_in)
         checked_seed(self.seed)
 
-    @property
-    def signals(self) -> frozenset[str]:
-        """Names of the signals the runs must have recorded."""
-        return frozenset({ACCURACY})
-
-    def estimate(self, records: Sequence[RunRecord]) -> Estimates:
-        """Estimate every candidate's accuracy at the horizon from its own curve.
-
-        Parameters
-        ----------
-        records
-            One run per candidate, epochs 0 … E.
+    def estimate_one(self, record: RunRecord) -> Estimate:
+        """Estimate a candidate's accuracy at the horizon.
 
         Returns
         -------
-        Estimates
+        Estimate
             Mean and standard deviation of the posterior predictive distribution. Diagnostics:
             ``noise``, the posterior mean of the observations' standard deviation, and
             ``acceptance``, the share of the sampler's steps that were taken.
-
-        Raises
-        ------
-        InputError
-            If two runs have the same candidate's name.
         """
-        return pool_estimates(
-            self.name,
-            records,
-            self._estimate,
-            signals=self.signals,
-            least_epochs=self.least_epochs,
-        )
-
-    def _estimate(self, record: RunRecord) -> Estimate:
         predicted = horizon_prediction(
             record.curve(ACCURACY),
             horizon=self.horizon,
