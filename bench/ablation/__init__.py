@@ -1,0 +1,1 @@
+"""Which choices of neural capacitance work: stored runs, read again under every choice."""
