@@ -37,7 +37,8 @@ def extracted(
     Features
         Features (n, d) and labels (n,) of both splits.
     dict
-        What happened to the candidate (see ``zoo.base.Base``), and ``extraction_seconds``.
+        What happened to the candidate (see ``zoo.base.Base``), ``extraction_seconds``, and
+        ``silent_images``, the share of training images whose features are all 0.
 
     Raises
     ------
@@ -63,7 +64,11 @@ def _extracted(
         validation_labels=dataset.labels("validation")[validation],
         classes=len(dataset.classes),
     )
-    return features, {**base.facts, "extraction_seconds": time.perf_counter() - started}
+    return features, {
+        **base.facts,
+        "extraction_seconds": time.perf_counter() - started,
+        "silent_images": float((~features.train.any(axis=1)).mean()),
+    }
 
 
 def source_probabilities(candidate: Candidate, dataset: Dataset) -> NDArray[np.float32] | str:

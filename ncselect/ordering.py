@@ -13,6 +13,8 @@ from ncselect.ranking import Ranking
 from ncselect.ranking_rows import Row
 from ncselect.types import Estimates, RunRecord
 
+MISLEADING = 0.05  # share of images without features from which a reader is warned
+
 
 def ranked(
     estimates: Estimates,
@@ -121,4 +123,11 @@ def _weights(record: RunRecord) -> str:
 
 def _notes(record: RunRecord) -> str:
     resized = record.facts.get("resized_to")
-    return f"resized to {'×'.join(str(side) for side in resized[:2])}" if resized else ""
+    notes = [f"resized to {'×'.join(str(side) for side in resized[:2])}"] if resized else []
+    silent = record.facts.get("silent_images", 0.0)
+    if silent > MISLEADING:
+        notes.append(
+            f"frozen features are all 0 for {silent:.0%} of the images, so that scores without "
+            "training mislead; larger images may help"
+        )
+    return "; ".join(notes)

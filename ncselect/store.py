@@ -141,13 +141,13 @@ class RunStore:
         return StoredFeatures(folder)
 
     def scored(self, record: RunRecord) -> RunRecord:
-        """Return a record with its candidate's scores, and facts where the run has none.
+        """Return a record with its candidate's scores, and what was noticed at measuring them.
 
         Scores are those of its card and those that have been measured.
         """
         stored = self.find_features(record.spec)
         measured = Scores() if stored is None else stored.scores
-        facts = record.facts or ({} if stored is None else stored.facts)
+        facts = {**({} if stored is None else stored.facts), **record.facts}
         values, reasons = card_scores(record.spec.candidate, facts)
         return dataclasses.replace(
             record,

@@ -49,7 +49,7 @@ def test_records_of_runs_have_the_scores_of_their_candidate(tmp_path):
     with shared.writer() as writer:
         arrays = {"train": row, "validation": row, "classes": 1}
         labels = {"train_labels": label, "validation_labels": label}
-        writer.keep(Features(**arrays, **labels), {"parameters": 3})
+        writer.keep(Features(**arrays, **labels), {"parameters": 3, "silent_images": 0.1})
         writer.keep_scores({"logme": 0.25}, {"leep": "no source head"})
     runs = [store.run(replace(spec, seed=seed)) for seed in (0, 1)]
     with runs[1].writer() as writer:
@@ -58,7 +58,7 @@ def test_records_of_runs_have_the_scores_of_their_candidate(tmp_path):
     for run, parameters in zip(runs, (3, 4), strict=True):
         record = found[run.key]
         assert (record.scores["logme"], record.unscored["leep"]) == (0.25, "no source head")
-        assert record.facts == {"parameters": parameters}
+        assert record.facts == {"parameters": parameters, "silent_images": 0.1}
         assert record.observed(0).scores == record.scores
     assert "logme" not in found[other.key].scores
     assert found[other.key].facts == {}

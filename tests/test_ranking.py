@@ -176,3 +176,12 @@ def test_random_weights_are_marked_where_nothing_was_built():
     console.print(ranking)
     assert "random (!)" in console.file.getvalue()
     assert "random weights (!), not pre-trained: a" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("silent", "told"), [(0.34, True), (0.01, False)])
+def test_features_that_are_mostly_nothing_are_noted(silent, told):
+    facts = {**RECORDS[0].facts, "silent_images": silent}
+    records = [dataclasses.replace(RECORDS[0], facts=facts), *RECORDS[1:]]
+    ranking = ranked(ANSWER, records, dataset="digits", beta="beta/base/held/signed")
+    text = ranking.to_json()
+    assert ("all 0 for 34% of the images" in text) == told

@@ -130,6 +130,7 @@ def test_features_and_source_are_what_keras_predicts(digits, network, scored):
     probabilities = model.predict(digits.images("train").astype("float32"), verbose=0)
     np.testing.assert_allclose(found.source, probabilities, atol=1e-5)
     assert found.no_source is None
+    assert record.facts["silent_images"] == (found.train == 0).all(axis=1).mean()
     assert record.facts["parameters"] == base.count_params()
     assert (record.facts["resized_to"], record.facts["weights"]) == (None, "included")
 
