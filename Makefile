@@ -31,7 +31,9 @@ types: $(DEV_STAMP)
 test: lint types
 	$(BIN)/python -m pytest
 
-notebooks: $(DEV_STAMP)
+notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
+	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \
+	  --workers 2 --yes
 	$(BIN)/python -m pytest --nbmake notebooks
 
 bench: $(DEV_STAMP)

@@ -3,7 +3,8 @@
 >>> import ncselect
 >>> ranking = ncselect.select("small", "digits", weights="random")  # doctest: +SKIP
 
-``select`` is the main job; ``NeuralCapacitance`` is a Keras callback for any model's own ``fit``.
+``select`` is the main job; ``pretrain`` makes a pool of networks from a dataset of one's own;
+``NeuralCapacitance`` is a Keras callback for any model's own ``fit``.
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
@@ -14,16 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ncselect.callback import NeuralCapacitance
+    from ncselect.pretraining import pretrain
     from ncselect.ranking import Ranking
     from ncselect.selection import select
+    from ncselect.source_pool import Pretrained
     from ncselect.types import Settings
     from zoo.errors import InputError
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "NeuralCapacitance", "Ranking", "Settings", "select"]
+__all__ = [
+    "InputError",
+    "NeuralCapacitance",
+    "Pretrained",
+    "Ranking",
+    "Settings",
+    "pretrain",
+    "select",
+]
 
 _HOMES = {
     "select": "ncselect.selection",
+    "pretrain": "ncselect.pretraining",
+    "Pretrained": "ncselect.source_pool",
     "Ranking": "ncselect.ranking",
     "Settings": "ncselect.types",
     "NeuralCapacitance": "ncselect.callback",

@@ -49,6 +49,9 @@ class Job:
     scores
         Names of the scores that are wanted, see ``ncselect.scores``. Those that the candidate's
         card gives are left to the caller.
+    saves
+        Path of the file that gets the trained network, see ``ncselect.saving``. The run is
+        complete, and its checkpoint goes, only when the file is there.
     """
 
     spec: RunSpec
@@ -58,6 +61,7 @@ class Job:
     horizon: int
     keep: bool = False
     scores: frozenset[str] = frozenset()
+    saves: str | None = None
 
 
 def complete(
@@ -107,9 +111,10 @@ def complete(
         scores = wanted_scores(job, store)
         trains = is_wanting(job, record)
         if run is not None and trains and not run.can_continue:
+            wanted = "saving" if record.epochs == job.epochs else str(job.epochs)
             records[index] = _failed(
                 record,
-                f"stored to epoch {record.epochs} without a checkpoint, {job.epochs} wanted; "
+                f"stored to epoch {record.epochs} without a checkpoint, {wanted} wanted; "
                 f"train it anew after 'ncselect runs --store {store.folder} --delete "
                 f"{run.spec.key}', and next time keep the checkpoint with --keep",
             )
@@ -142,12 +147,13 @@ def wanted_scores(job: Job, store: RunStore) -> frozenset[str]:
 
 
 def is_wanting(job: Job, record: RunRecord) -> bool:
-    """Tell whether a job's run is to go on: epochs to train, or its horizon's truth to measure."""
+    """Tell whether a job's run is to go on: to train, or at its horizon to measure or to save."""
     if job.epochs is None or record.status == "failed":
         return False
     at_horizon = record.epochs == job.epochs == job.horizon
     owes_truth = at_horizon and (record.status == "partial" or job.horizon not in record.truth)
-    return record.epochs < job.epochs or not record.observations or owes_truth
+    owes_file = at_horizon and job.saves is not None and not Path(job.saves).exists()
+    return record.epochs < job.epochs or not record.observations or owes_truth or owes_file
 
 
 def _named(record: RunRecord, model: str) -> RunRecord:
@@ -196,6 +202,7 @@ class _Waiting:
             "epochs": self.job.epochs,
             "horizon": self.job.horizon,
             "keep": self.job.keep,
+            "saves": self.job.saves,
         }
 
 

@@ -55,7 +55,7 @@ class PlannedRun:
         ImageNet weights that are not in Keras's cache, those of the classifier too if a score
         needs it.
     disk_megabytes
-        The checkpoint.
+        The checkpoint, and the trained network where it is saved.
     """
 
     model: str
@@ -212,6 +212,8 @@ def _planned_run(
         seconds, basis = seconds + passing, basis or how
     if np.isnan(seconds):
         basis = "unknown"
+    elif trains and not epochs and not extracts:
+        basis = "only its end is left"  # to measure the test accuracy, or to save the network
     downloads = 0.0
     if card is not None and candidate.weights == "imagenet":
         downloads += 0.0 if is_cached(card.name) else card.megabytes
@@ -224,7 +226,7 @@ def _planned_run(
         seconds=seconds,
         basis=basis,
         download_megabytes=downloads,
-        disk_megabytes=_disk_megabytes(card) if trains else 0.0,
+        disk_megabytes=_disk_megabytes(card, saves=job.saves is not None) if trains else 0.0,
     )
 
 
@@ -237,8 +239,8 @@ def _nothing(job: Job, basis: str) -> PlannedRun:
     return PlannedRun(job.spec.model, 0, False, 0.0, basis, 0.0, 0.0)
 
 
-def _disk_megabytes(card: Card | None) -> float:
-    return VARIABLES_PER_WEIGHT * card.megabytes if card else float("nan")
+def _disk_megabytes(card: Card | None, *, saves: bool) -> float:
+    return (VARIABLES_PER_WEIGHT + saves) * card.megabytes if card else float("nan")
 
 
 def _counted(count: int, what: str) -> str:

@@ -72,15 +72,19 @@ def _score(job: Mapping[str, Any], tell: Tell) -> None:
 def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
     """Bring the run to its epochs; return why it diverged, if it did."""
     run = Run(Path(job["run"]))
+    candidate, dataset = Candidate.from_json(job["candidate"]), Dataset.from_json(job["dataset"])
     with run.writer() as writer:
+        from ncselect.saving import rehearse, save
         from ncselect.train import DivergedError, observe
 
         tell("started", epoch=max(0, writer.epochs - 1))
+        if job["saves"] is not None and writer.epochs == 0:
+            rehearse(candidate, dataset)  # what cannot be saved is not trained
         try:
             for observation in observe(
                 run.spec,
-                candidate=Candidate.from_json(job["candidate"]),
-                dataset=Dataset.from_json(job["dataset"]),
+                candidate=candidate,
+                dataset=dataset,
                 epochs=job["epochs"],
                 horizon=job["horizon"],
                 writer=writer,
@@ -98,6 +102,8 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
             writer.fail(str(error))
             return str(error)
         if writer.epochs - 1 == job["horizon"]:
+            if job["saves"] is not None:
+                save(Path(job["saves"]), run, writer, candidate=candidate, dataset=dataset)
             writer.complete(keep_checkpoint=job["keep"])
     return None
 

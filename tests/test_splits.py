@@ -160,3 +160,54 @@ def test_a_class_that_is_only_tested_is_refused_and_one_that_is_not_is_noted() -
         split(labels, origins, CLASSES, SplitRequest())
     _, notes = split(labels[:5], origins[:5], CLASSES[:2], SplitRequest())
     assert notes[0] == "the dataset's own test split has no image of: bee"
+
+
+def test_in_order_takes_the_first_and_the_last_of_the_training_images() -> None:
+    labels = labelled(100, 60, 40)
+    origins = np.zeros(200, dtype=np.int8)
+    origins[50:70] = 2  # tests in the middle
+    splits, _ = split(
+        labels, origins, CLASSES, SplitRequest(train=60, validation=30, in_order=True)
+    )
+    assert splits["train"].tolist() == [*range(50), *range(70, 80)]
+    assert splits["validation"].tolist() == list(range(170, 200))
+    assert splits["test"].tolist() == list(range(50, 70))
+
+
+def test_in_order_splits_a_test_set_off_first_the_same_for_all_sizes() -> None:
+    labels = labelled(100, 60, 40)
+    tests = [
+        split(
+            labels,
+            unsplit(labels),
+            CLASSES,
+            SplitRequest(train=size, validation=20, test=30, in_order=True),
+        )[0]["test"].tolist()
+        for size in (40, 90)
+    ]
+    assert tests[0] == tests[1]
+    assert len(tests[0]) == 30
+
+
+@pytest.mark.parametrize(
+    ("request_", "remedy"),
+    [
+        (SplitRequest(train=60, in_order=True), "it needs train_size and validation_size"),
+        (SplitRequest(train=150, validation=80, in_order=True), "make one of them smaller"),
+    ],
+)
+def test_in_order_needs_sizes_that_fit(request_: SplitRequest, remedy: str) -> None:
+    labels = labelled(100, 60, 40)
+    with pytest.raises(InputError, match=remedy):
+        split(labels, np.zeros(200, dtype=np.int8), CLASSES, request_)
+
+
+def test_in_order_refuses_images_that_are_sorted_by_class() -> None:
+    labels = np.repeat(np.arange(3), 50)
+    with pytest.raises(InputError, match=r"first 60 images hold none of cat: .* sorted by class"):
+        split(
+            labels,
+            np.zeros(150, dtype=np.int8),
+            CLASSES,
+            SplitRequest(train=60, validation=60, in_order=True),
+        )

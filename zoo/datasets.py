@@ -95,6 +95,7 @@ def prepare(
     validation_size: int | None = None,
     test_size: int | None = None,
     split_seed: int = 0,
+    in_order: bool = False,
     skip_corrupt: bool = False,
     cache: str | os.PathLike[str] | None = None,
     cache_gigabytes: float | None = None,
@@ -123,6 +124,9 @@ def prepare(
         training gets what is left.
     split_seed
         Decides which images go where.
+    in_order
+        Train on the first ``train_size`` images of the training split and validate on its last
+        ``validation_size``, instead of on stratified parts; both must be given.
     skip_corrupt
         Leave out and count images that cannot be decoded; by default they are an error.
     cache, cache_gigabytes
@@ -162,6 +166,7 @@ def prepare(
         test=test_size,
         paper_validation=card.paper_validation if card else None,
         seed=split_seed,
+        in_order=in_order,
     )
     store = Cache(cache, cache_gigabytes)
     stem = re.sub(r"[^A-Za-z0-9._]+", "-", shown).strip("-.")[:40] or "images"

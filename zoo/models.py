@@ -27,7 +27,11 @@ _FORMS = "Or give a pool file (.toml), a .keras file, or hub:PRESET."
 
 
 def candidates(
-    models: Any, *, weights: str | os.PathLike[str] = "imagenet", scratch: Path | None = None
+    models: Any,
+    *,
+    weights: str | os.PathLike[str] = "imagenet",
+    default: str = "imagenet",
+    scratch: Path | None = None,
 ) -> list[Candidate]:
     """Return the candidates that a user's words or objects stand for, in their order.
 
@@ -44,6 +48,9 @@ def candidates(
         For networks given by name, and for those whose pool entry states none: ``imagenet``,
         ``random``, or a path: a weights file where there is one such network, else a folder
         with ``NAME.weights.h5`` or ``NAME.h5`` for each.
+    default
+        The value of ``weights`` that leaves alone what brings weights of its own; any other
+        contradicts it.
     scratch
         Folder into which Keras models are saved, once each.
 
@@ -80,7 +87,7 @@ def candidates(
                     f"models name '{candidate.name}' twice. Name each candidate once; in a pool "
                     "file give each entry its own name."
                 )
-            if candidate.weights and stated != "imagenet" and not isinstance(item, Candidate):
+            if candidate.weights and stated != default and not isinstance(item, Candidate):
                 raise InputError(
                     f"weights is '{stated}', but {candidate.name} brings its own "
                     f"({candidate.weights}). Leave weights out, and state those of the other "

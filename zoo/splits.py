@@ -31,6 +31,9 @@ class SplitRequest:
         the training set has more than twice as many.
     seed
         Decides which images.
+    in_order
+        Train on the first ``train`` images of the training split and validate on its last
+        ``validation``, instead of on stratified parts; both numbers must be given.
     """
 
     train: int | None = None
@@ -38,6 +41,7 @@ class SplitRequest:
     test: int | None = None
     paper_validation: int | None = None
     seed: int = 0
+    in_order: bool = False
 
 
 def split(
@@ -82,7 +86,8 @@ def split(
     chosen: dict[str, Indices] = {}
     notes: list[str] = []
     own_validation = bool((origins == SPLITS.index("validation")).any())
-    for name, reserve in (("test", 1 if own_validation else 2), ("validation", 1)):
+    cut = (("test", 1 if own_validation else 2), ("validation", 1))
+    for name, reserve in cut[:1] if request.in_order else cut:
         rng = np.random.default_rng([request.seed, SPLITS.index(name)])
         own = np.flatnonzero(origins == SPLITS.index(name))
         size = getattr(request, name)
@@ -101,11 +106,39 @@ def split(
         picked = _part(labels[left], size, rng, name, classes, reserve=reserve)
         chosen[name] = left[picked]
         left = np.delete(left, picked)
-    if request.train is not None:
+    if request.in_order:
+        left, chosen["validation"] = _ends(left, labels, classes, request)
+    elif request.train is not None:
         rng = np.random.default_rng([request.seed, SPLITS.index("train")])
         left = left[_part(labels[left], request.train, rng, "train", classes)]
     chosen["train"] = left
     return {name: chosen[name] for name in SPLITS}, tuple(notes)
+
+
+def _ends(
+    left: Indices, labels: Indices, classes: Sequence[str], request: SplitRequest
+) -> tuple[Indices, Indices]:
+    """Return the first images, to train on, and the last, to validate on."""
+    train, validation = request.train, request.validation
+    if train is None or validation is None:
+        raise InputError(
+            "in_order: it needs train_size and validation_size; give both, or leave in_order out"
+        )
+    if train + validation > left.size:
+        raise InputError(
+            f"train_size is {train:,} and validation_size {validation:,}, but the training split "
+            f"has {left.size:,} images; make one of them smaller"
+        )
+    ends = left[:train], left[-validation:]
+    for name, part in zip(("train", "validation"), ends, strict=True):
+        absent = sorted(set(range(len(classes))) - set(labels[part].tolist()))
+        if absent:
+            raise InputError(
+                f"in_order: the {'first' if name == 'train' else 'last'} {part.size:,} images "
+                f"hold none of {listed(classes[label] for label in absent)}: the images are sorted "
+                "by class, or too few; shuffle them or make the part larger"
+            )
+    return ends
 
 
 def stratified(

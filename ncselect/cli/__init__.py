@@ -9,7 +9,9 @@ import typer
 from ncselect.cli.compare import compare
 from ncselect.cli.listings import datasets, methods, models, runs
 from ncselect.cli.options import err
+from ncselect.cli.pretrain import pretrain
 from ncselect.cli.rank import rank
+from ncselect.cli.reproduce import reproduce
 from zoo.errors import InputError
 
 __all__ = ["app", "main"]
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (rank, models, datasets, methods, runs, compare):
+for command in (rank, models, datasets, methods, runs, compare, pretrain, reproduce):
     app.command()(command)
 
 

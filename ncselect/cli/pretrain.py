@@ -1,0 +1,151 @@
+"""ncselect pretrain: candidates and a source dataset in, a pool of trained networks out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ncselect.cli.options import FormatOption, StoreOption, err, out
+from ncselect.listing import Format, show
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    from ncselect.pretraining import SourceStage
+
+
+def pretrain(
+    models: Annotated[
+        list[str],
+        typer.Option(
+            help="Networks: names, groups, pool files (.toml), .keras files, hub:PRESET; "
+            "separated by commas or given again."
+        ),
+    ],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="The source: a name, tfds:NAME, or the path of a folder, tar, zip or npz."
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Option("--out", help="Folder of the trained networks and their pool.toml.")
+    ],
+    epochs: Annotated[int, typer.Option(help="Epochs each network is trained for.")] = 30,
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="What networks given by name begin with: 'random' (from scratch), 'imagenet' or "
+            "a path."
+        ),
+    ] = "random",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 0,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the square images; default: the dataset's own.")
+    ] = None,
+    train_size: Annotated[int | None, typer.Option(help="Training images.")] = None,
+    validation_size: Annotated[int | None, typer.Option(help="Validation images.")] = None,
+    test_size: Annotated[int | None, typer.Option(help="Test images.")] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be read.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(help="Images per training step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    optimizer: Annotated[str, typer.Option(help="adam, sgd or rmsprop.")] = "adam",
+    augmentation: Annotated[str, typer.Option(help="none, flip or flip-crop.")] = "flip-crop",
+    batch_norm_momentum: Annotated[
+        str, typer.Option(help="While training: steps (follows the steps per epoch) or keras.")
+    ] = "steps",
+    store: StoreOption = Path("runs"),
+    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads per run; default: cores / workers.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep checkpoints of runs whose network is saved.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Train networks on a source dataset and make a pool of them for 'rank'."""
+    from ncselect.pretraining import source_stage
+    from ncselect.types import Settings
+
+    with err.status("Reading the images …") as status:
+        stage = source_stage(
+            models,
+            dataset,
+            out=folder,
+            epochs=epochs,
+            weights=weights,
+            seed=seed,
+            settings=Settings(
+                unit="classifier",
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                optimizer=optimizer,
+                augmentation=augmentation,
+                batch_norm_momentum=batch_norm_momentum,
+            ),
+            image_size=image_size,
+            train_size=train_size,
+            validation_size=validation_size,
+            test_size=test_size,
+            skip_corrupt=skip_corrupt,
+            store=store,
+            workers=workers,
+            threads=threads,
+            keep=keep,
+            prepared=lambda done, total: status.update(
+                f"Reading the images … {done}" + (f" of {total}" if total else "")
+            ),
+        )
+    if plan:
+        match output:
+            case Format.json:
+                typer.echo(json.dumps(stage.plan.to_dict(), indent=1))
+            case Format.csv:
+                show(stage.plan.to_dict()["runs"], output)
+            case Format.table:
+                out.print(stage.plan)
+        return
+    err.print(stage.plan)
+    if stage.plan.is_long and not yes:
+        if not sys.stdin.isatty():
+            raise InputError("this is a long plan; start it with --yes, or look with --plan")
+        typer.confirm("Start?", abort=True, err=True)
+    _answer(stage, output)
+
+
+def _answer(stage: SourceStage, output: Format) -> None:
+    from ncselect.progress import Progress
+
+    names = [job.spec.model for job in stage.jobs]
+    try:
+        with Progress(names, stage.epochs, beta="", console=err) as watch:
+            answer = stage.pretrained(watch=watch)
+    except KeyboardInterrupt:
+        program = Path(sys.argv[0]).name
+        words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
+        command = shlex.join([*words, *sys.argv[1:]])
+        err.print(
+            f"Stopped. Every finished epoch is kept; go on with:\n{command}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+    match output:
+        case Format.json:
+            typer.echo(answer.to_json())
+        case Format.csv:
+            show(answer.to_dict()["networks"], output)
+        case Format.table:
+            out.print(answer)
+    if not answer.networks:
+        raise typer.Exit(1)

@@ -1,0 +1,180 @@
+"""ncselect reproduce: the paper's tables and figures, at any scale."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ncselect.cli.options import StoreOption, err, out
+from zoo.errors import InputError
+
+if TYPE_CHECKING:
+    from ncselect.reproduction import Pool, Reproduction
+
+
+def reproduce(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="table1, table-g2, figure2, figure3a, figure3b, figure3c, figure-f4, figure-f5 "
+            "or figure-g6."
+        ),
+    ],
+    scale: Annotated[
+        str,
+        typer.Option(
+            help="paper (the published protocol), small (hours on two cores) or tiny (minutes)."
+        ),
+    ] = "small",
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Candidates instead of the scale's, as rank --models takes them; separated by "
+            "commas or given again."
+        ),
+    ] = None,
+    datasets: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Datasets instead of the scale's, separated by commas or given again; NAME=PATH "
+            "calls what lies there by the paper's NAME, such as birds=FOLDER."
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(help="Runs per candidate, with seeds 0, 1, …; default: the scale's."),
+    ] = None,
+    store: StoreOption = Path("runs"),
+    output: Annotated[
+        Path, typer.Option(help="Folder for TARGET.json, TARGET.svg and TARGET.png.")
+    ] = Path("reproduced"),
+    stored: Annotated[
+        bool,
+        typer.Option(
+            "--stored", help="Train nothing: read the runs that the store has, of any protocol."
+        ),
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="With --stored: only runs with NAME=VALUE, such as seed=0."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads per run; default: cores / workers.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
+) -> None:
+    """Make a table or figure of the neural capacitance paper, beside the paper's own numbers."""
+    from ncselect.arguments import check_whole
+    from ncselect.progress_bar import ProgressBar
+    from ncselect.reproduction import reproduced
+    from ncselect.reproduction.scales import scale_named
+
+    chosen = None if datasets is None else [part for text in datasets for part in _parts(text)]
+    if where and not stored:
+        raise InputError("where: it chooses among stored runs; give --stored with it")
+    asked = None
+    if stored:
+        refused = {"--pool": pool, "--repeats": repeats, "--plan": plan}
+        for option, came in refused.items():
+            if came:
+                raise InputError(f"stored: {option} came, too; it is for runs that are trained")
+        check_whole(workers=workers)
+        pools, size = _stored(target, scale, store, chosen, where or []), scale_named(scale)
+    else:
+        with err.status("Reading the images …") as status:
+            from ncselect.reproduction import reproduction
+
+            asked = reproduction(
+                target,
+                scale=scale,
+                pool=pool,
+                datasets=chosen,
+                repeats=repeats,
+                store=store,
+                workers=workers,
+                threads=threads,
+                prepared=lambda name, done, total: status.update(
+                    f"Reading the images of {name} … {done}" + (f" of {total}" if total else "")
+                ),
+            )
+        (out if plan else err).print(asked.summary())
+        if plan:
+            return
+        if asked.is_long and not yes:
+            if not sys.stdin.isatty():
+                raise InputError("this is a long plan; start it with --yes, or look with --plan")
+            typer.confirm("Start?", abort=True, err=True)
+        pools, size = _completed(asked), asked.scale
+    with ProgressBar(err) as bar:
+        result = reproduced(target, pools, size, workers=workers, watch=bar)
+    if asked is not None:
+        result = asked.told(result)
+    written = result.save(output, command=_command())
+    out.print(result)
+    out.print(f"Written: {', '.join(map(str, written))}", soft_wrap=True, highlight=False)
+
+
+def _stored(
+    target: str, scale: str, store: Path, datasets: list[str] | None, where: list[str]
+) -> tuple[Pool, ...]:
+    from ncselect.reproduction.reading import stored_pools
+
+    names = None
+    if datasets is not None:
+        pairs = [text.partition("=") for text in datasets]
+        names = {stored or called: called for called, _, stored in pairs}
+    chosen = dict(_pair(text) for text in where)
+    return stored_pools(target, store, scale=scale, datasets=names, where=chosen)
+
+
+def _completed(asked: Reproduction) -> tuple[Pool, ...]:
+    from ncselect.progress_bar import ProgressBar
+
+    total, done = asked.epochs, 0
+    try:
+        with ProgressBar(err) as bar:
+
+            def watch(model: str, event: Mapping[str, Any]) -> None:
+                nonlocal done
+                match event["event"]:
+                    case "observation" if event["epoch"] > 0:
+                        done += 1
+                        bar("epochs", done, max(total, done))
+                    case "finished" if not err.is_terminal:
+                        err.print(f"{model}: done, {done}/{total} epochs of all", highlight=False)
+                    case "failed":
+                        err.print(f"{model}: failed: {event['error']}", style="red", markup=False)
+
+            return asked.complete(watch=watch)
+    except KeyboardInterrupt:
+        err.print(
+            f"Stopped. Every finished epoch is kept; go on with:\n{_command()}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+
+
+def _command() -> str:
+    program = Path(sys.argv[0]).name
+    words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
+    return shlex.join([*words, *sys.argv[1:]])
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise InputError(f"where: '{text}' came; give NAME=VALUE")
+    return name, value

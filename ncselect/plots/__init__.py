@@ -1,0 +1,62 @@
+"""Figures from values; nothing here trains or reads a file.
+
+Each kind of figure is a frozen dataclass of plain numbers; :func:`drawn` draws any of them.
+Matplotlib is imported when the first figure is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ncselect.plots.dots import Dot, DotFigure, DotPanel, Slope, draw_dots
+from ncselect.plots.fits import Fit, FitFigure, draw_fits
+from ncselect.plots.intervals import IntervalFigure, IntervalPanel, IntervalRow, draw_intervals
+from ncselect.plots.lines import Line, LineFigure, LinePanel, draw_lines
+from ncselect.plots.style import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "AnyFigure",
+    "Dot",
+    "DotFigure",
+    "DotPanel",
+    "Fit",
+    "FitFigure",
+    "IntervalFigure",
+    "IntervalPanel",
+    "IntervalRow",
+    "Line",
+    "LineFigure",
+    "LinePanel",
+    "Slope",
+    "drawn",
+    "save",
+]
+
+AnyFigure = DotFigure | FitFigure | IntervalFigure | LineFigure
+
+
+def drawn(values: AnyFigure) -> Figure:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    values
+        What to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Made without ``pyplot``: nothing is kept open, no display is needed.
+    """
+    match values:
+        case LineFigure():
+            return draw_lines(values)
+        case DotFigure():
+            return draw_dots(values)
+        case IntervalFigure():
+            return draw_intervals(values)
+        case FitFigure():
+            return draw_fits(values)

@@ -1,0 +1,169 @@
+"""A learning curve, its β_eff and the line fitted to both: one column per model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ncselect.plots.style import COLOURS, INK, SOFT, captioned, finite, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAIN, VALIDATION, TEST, BETA, LINE = (
+    COLOURS[4],
+    COLOURS[0],
+    COLOURS[1],
+    COLOURS[2],
+    COLOURS[0],
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model.
+
+    Attributes
+    ----------
+    model
+        Its name.
+    train, validation, beta
+        After epochs 1 … T: accuracy on the probe subset of the training images, validation
+        accuracy, β_eff.
+    start, length
+        First epoch t0 and number of epochs of the window that the line was fitted in.
+    bic
+        Of the line in the window.
+    slope
+        Of the line, in accuracy per unit of β.
+    predicted, sd
+        The line at β = 0 and its standard deviation.
+    test
+        True test accuracy at T.
+    """
+
+    model: str
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+    beta: tuple[float, ...]
+    start: int
+    length: int
+    bic: float
+    slope: float
+    predicted: float
+    sd: float
+    test: float
+
+
+@dataclass(frozen=True)
+class FitFigure:
+    """Models side by side.
+
+    Attributes
+    ----------
+    fits
+        From left to right.
+    caption
+        Small print.
+    """
+
+    fits: tuple[Fit, ...]
+    caption: str = ""
+
+
+def draw_fits(values: FitFigure) -> Figure:
+    """Draw three rows: accuracy by epoch, |β_eff| by epoch, accuracy by β_eff with the line."""
+    columns = len(values.fits)
+    with styled():
+        figure, grid = new_figure(3, columns, width=max(5.2, 2.5 * columns + 0.5), height=7.2)
+        for place, fit in enumerate(values.fits):
+            top, middle, bottom = (row[place] for row in grid)
+            _accuracy(top, fit)
+            _beta(middle, fit)
+            _line(bottom, fit)
+            top.set_title(fit.model)
+        for row, label in zip(
+            grid, ("accuracy", "|β_eff| on training images", "validation accuracy"), strict=True
+        ):
+            row[0].set_ylabel(label)
+        figure.legend(handles=_handles(), loc="outside upper left", ncols=min(6, 2 * columns))
+        captioned(figure, values.caption)
+    return figure
+
+
+def _accuracy(axes: Axes, fit: Fit) -> None:
+    epochs = np.arange(1, len(fit.validation) + 1)
+    axes.axvspan(fit.start, fit.start + fit.length - 1, color=SOFT, alpha=0.15, linewidth=0)
+    axes.plot(epochs, fit.train, color=TRAIN, linewidth=1.1)
+    axes.plot(epochs, fit.validation, color=VALIDATION, linewidth=1.1)
+    axes.plot(epochs[-1], fit.test, "^", color=TEST, markersize=6, zorder=4)
+    _logarithmic_epochs(axes, len(epochs))
+
+
+def _beta(axes: Axes, fit: Fit) -> None:
+    size = np.abs(np.array(fit.beta))
+    epochs = np.arange(1, len(size) + 1)
+    axes.axvspan(fit.start, fit.start + fit.length - 1, color=SOFT, alpha=0.15, linewidth=0)
+    axes.plot(epochs, size, color=BETA, linewidth=0.8)
+    for sign, filled in ((1, BETA), (-1, "white")):
+        chosen = np.sign(fit.beta) == sign
+        axes.plot(
+            epochs[chosen], size[chosen], "s", markersize=3, markerfacecolor=filled,
+            markeredgecolor=BETA, markeredgewidth=0.8,
+        )  # fmt: skip
+    positive = size[size > 0]
+    if positive.size and positive.max() > 30 * positive.min():
+        axes.set_yscale("log")
+    _logarithmic_epochs(axes, len(epochs))
+    axes.set_xlabel("epoch t")
+
+
+def _line(axes: Axes, fit: Fit) -> None:
+    window = slice(fit.start - 1, fit.start - 1 + fit.length)
+    beta, accuracy = np.array(fit.beta)[window], np.array(fit.validation)[window]
+    ends = np.array([min(0.0, beta.min()), max(0.0, beta.max())])
+    axes.axvline(0, color=SOFT, linewidth=0.7)
+    axes.plot(ends, fit.predicted + fit.slope * ends, color=LINE, linewidth=1.3)
+    axes.plot(beta, accuracy, "s", color=BETA, markersize=4.5, zorder=3)
+    if finite(fit.sd):
+        axes.errorbar(0, fit.predicted, yerr=fit.sd, color=LINE, linewidth=1, capsize=2)
+    axes.plot(0, fit.predicted, "*", color=LINE, markersize=11, markeredgecolor="white", zorder=4)
+    axes.plot(0, fit.test, "^", color=TEST, markersize=6.5, zorder=5)
+    axes.set_title(
+        f"t0 = {fit.start}, BIC = {fit.bic:.1f}".replace("-", "−"),
+        fontsize=7.5,
+        fontweight="normal",
+        color=INK,
+    )
+    axes.set_xlabel("β_eff")
+    axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 3))
+    axes.margins(0.12)
+
+
+def _handles() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    def mark(label: str, look: str, shape: str, line: Any = "none", fill: Any = "full") -> Any:
+        return Line2D(
+            [], [], color=look, marker=shape, linestyle=line, label=label, markersize=6,
+            fillstyle=fill,
+        )  # fmt: skip
+
+    return [
+        mark("training accuracy (probe subset)", TRAIN, "", "-"),
+        mark("validation accuracy", VALIDATION, "", "-"),
+        mark("test accuracy at T", TEST, "^"),
+        mark("β_eff > 0, and observations", BETA, "s"),
+        mark("β_eff < 0", BETA, "s", fill="none"),
+        mark("predicted: h(0) ± sd", LINE, "*", "-"),
+    ]
+
+
+def _logarithmic_epochs(axes: Axes, last: int) -> None:
+    axes.set_xscale("log")
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= last]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()

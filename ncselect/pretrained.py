@@ -1,0 +1,152 @@
+"""What a source stage leaves: a ``.keras`` file for each network, and a JSON of facts beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ncselect.run import replace_text
+from ncselect.types import RunSpec
+from zoo.candidate import content_digest
+from zoo.errors import InputError
+
+FORMAT = 1
+_ELSEWHERE = "move it away, or give another folder with --out"
+
+
+@dataclass(frozen=True)
+class PretrainedNetwork:
+    """A network that was trained on a source dataset, saved with its classifier.
+
+    Attributes
+    ----------
+    file
+        The ``.keras`` file: images (n, height, width, 3), values 0 to 255, to probabilities of
+        the source's classes.
+    spec
+        What was trained: model, dataset, seed and protocol.
+    epochs
+        For how long.
+    classes
+        Names of the source's classes, in the order of the outputs.
+    weights
+        What training began from: ``random``, ``imagenet``, a file.
+    parameters
+        Of the base, without the classifier.
+    input_shape
+        Height, width and channels that the file takes; None where any will do.
+    validation_accuracy, test_accuracy
+        On the source, in [0, 1], after the last epoch.
+    digest
+        Of the file's content.
+    """
+
+    file: Path
+    spec: RunSpec
+    epochs: int
+    classes: tuple[str, ...]
+    weights: str
+    parameters: int
+    input_shape: tuple[int | None, ...]
+    validation_accuracy: float
+    test_accuracy: float
+    digest: str
+
+    def keep(self) -> None:
+        """Write the facts beside the file."""
+        names = [one.name for one in dataclasses.fields(self) if one.name not in ("file", "spec")]
+        document = {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in names},
+            "spec": self.spec.to_json(),
+        }
+        replace_text(facts_file(self.file), json.dumps(document, indent=1) + "\n")
+
+    def row(self) -> dict[str, Any]:
+        """Return what a table says of it, JSON values."""
+        return {
+            "model": self.spec.model,
+            "weights": self.weights,
+            "epochs": self.epochs,
+            "validation": self.validation_accuracy,
+            "test": self.test_accuracy,
+            "parameters": self.parameters,
+            "file": str(self.file),
+        }
+
+    def check(self, spec: RunSpec, epochs: int) -> None:
+        """Raise InputError unless this is what training a spec for so many epochs gives.
+
+        Backend, versions and threads may differ: what has been trained is not trained again.
+        """
+        here, wanted = ({"epochs": n, **one.flat()} for n, one in
+                        ((self.epochs, self.spec), (epochs, spec)))  # fmt: skip
+        differing = [
+            f"{name.removeprefix('settings.')} {here.get(name)} (wanted: {wanted.get(name)})"
+            for name in sorted(here | wanted)
+            if not name.startswith("environment.") and here.get(name) != wanted.get(name)
+        ]
+        if differing:
+            raise InputError(
+                f"out: '{self.file}' is of another training: {', '.join(differing[:3])}; "
+                f"{_ELSEWHERE}"
+            )
+        if content_digest(self.file) != self.digest:
+            raise InputError(
+                f"out: '{self.file}' is not as it was saved: damaged or changed; {_ELSEWHERE}"
+            )
+
+
+def network_file(folder: Path, model: str) -> Path:
+    """Return the file that gets a model's network: in the folder itself, whatever its name."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.")[:80]
+    if plain != model or not plain:  # two names shall never share a file
+        digest = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        plain = f"{plain or 'model'}-{digest}"
+    return folder / f"{plain}.keras"
+
+
+def facts_file(file: Path) -> Path:
+    """Return where a network's facts lie."""
+    return file.with_suffix(".json")
+
+
+def stored_network(file: Path) -> PretrainedNetwork | None:
+    """Return the network in a file, or None if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If the file, or one in the place of its facts, was not written by a source stage.
+    """
+    facts = facts_file(file)
+    if not facts.exists():
+        if file.exists():
+            raise InputError(
+                f"out: '{file}' is there without '{facts.name}', which would say how it was "
+                f"trained; {_ELSEWHERE}"
+            )
+        return None
+    try:
+        document = json.loads(facts.read_text())
+        if document.pop("format") != FORMAT:
+            raise ValueError("another format")
+        network = PretrainedNetwork(
+            **{
+                **document,
+                "file": file,
+                "spec": RunSpec.from_json(document["spec"]),
+                "classes": tuple(document["classes"]),
+                "input_shape": tuple(document["input_shape"]),
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"out: '{facts}' is none of the files that pretrain writes ({error}); {_ELSEWHERE}"
+        ) from error
+    return network if file.exists() else None

@@ -1,0 +1,323 @@
+"""A source stage: candidates trained on a dataset of one's own become a pool to rank."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ncselect.arguments import check_seed, check_settings, check_whole
+from ncselect.environment import available_cores, environment
+from ncselect.execute import Job, Watch, complete
+from ncselect.jobs import jobs_for
+from ncselect.plan import Plan, PlannedRun, planned
+from ncselect.pool_file import extend, listed_models
+from ncselect.pretrained import network_file, stored_network
+from ncselect.progress import Progress
+from ncselect.run import RunBusyError
+from ncselect.source_pool import Pretrained
+from ncselect.store import RunStore
+from ncselect.types import Settings
+from zoo.datasets import Dataset, prepare
+from zoo.errors import InputError
+from zoo.models import candidates
+
+EPOCHS = 30
+POOL = "pool.toml"
+SETTINGS = Settings(unit="classifier", augmentation="flip-crop")
+"""What candidates are trained with unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class SourceStage:
+    """Candidates ready to be trained on a source dataset.
+
+    Attributes
+    ----------
+    jobs
+        One per candidate that can be trained.
+    missing
+        Candidate → why it cannot be.
+    dataset
+        The prepared images.
+    store
+        Where runs are kept.
+    workers
+        Runs at a time.
+    folder
+        Where networks and pool file go.
+    """
+
+    jobs: tuple[Job, ...]
+    missing: Mapping[str, str]
+    dataset: Dataset
+    store: RunStore
+    workers: int
+    folder: Path
+
+    @property
+    def epochs(self) -> int:
+        """Epochs each candidate is trained for."""
+        return self.jobs[0].horizon if self.jobs else 0
+
+    @property
+    def pool(self) -> Path:
+        """The pool file."""
+        return self.folder / POOL
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What it will cost; networks that are saved cost nothing more."""
+        saved = {job.spec.model for job in self.jobs if stored_network(_file(job)) is not None}
+        fresh = [job for job in self.jobs if job.spec.model not in saved]
+        plan = planned(fresh, self.store, self.missing, workers=self.workers)
+        runs = {run.model: run for run in plan.runs}
+        nothing = {model: PlannedRun(model, 0, False, 0.0, "saved", 0.0, 0.0) for model in saved}
+        return dataclasses.replace(
+            plan, runs=tuple((runs | nothing)[job.spec.model] for job in self.jobs)
+        )
+
+    def pretrained(self, *, watch: Watch = lambda _m, _e: None) -> Pretrained:
+        """Train and save what is not there, and list it in the pool file.
+
+        Parameters
+        ----------
+        watch
+            Called with a candidate's name and each event of its run.
+        """
+        fresh = [job for job in self.jobs if not self._is_saved(job, watch)]
+        try:
+            records = complete(fresh, self.store, workers=self.workers, watch=watch)
+        finally:  # what was saved before a stop is listed
+            saved = {job.spec.model: stored_network(_file(job)) for job in self.jobs}
+            networks = tuple(network for network in saved.values() if network is not None)
+            if networks:
+                extend(self.pool, networks)
+        reasons = {
+            record.spec.model: record.error
+            or f"its run has gone on to epoch {record.epochs}; ask for as many epochs, or name "
+            "another --store"
+            for record in records
+        }
+        failed = {model: reasons[model] for model, network in saved.items() if network is None}
+        return Pretrained(
+            networks=networks,
+            failed={**self.missing, **failed},
+            dataset=self.dataset.name,
+            pool=self.pool,
+            notes=self.dataset.notes,
+        )
+
+    def _is_saved(self, job: Job, watch: Watch) -> bool:
+        """Tell whether a job's network is saved; end its run if a killed process could not."""
+        if stored_network(_file(job)) is None:
+            return False
+        run = self.store.find(job.spec)
+        record = None if run is None else run.record()
+        if run and record and record.status == "partial" and record.epochs == job.horizon:
+            with suppress(RunBusyError), run.writer() as writer:
+                writer.complete(keep_checkpoint=job.keep)
+        watch(job.spec.model, {"event": "stored", "epoch": job.horizon})
+        return True
+
+
+def source_stage(
+    models: Any,
+    dataset: Any,
+    *,
+    out: str | Path,
+    epochs: int = EPOCHS,
+    weights: str = "random",
+    seed: int = 0,
+    settings: Settings = SETTINGS,
+    image_size: int | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    test_size: int | None = None,
+    skip_corrupt: bool = False,
+    store: str | Path = "runs",
+    workers: int = 1,
+    threads: int | None = None,
+    keep: bool = False,
+    prepared: Any = None,
+) -> SourceStage:
+    """Check every argument, read the candidates, prepare the images; train nothing.
+
+    Parameters are those of :func:`pretrain`; ``prepared`` is called with (done, total) images.
+
+    Raises
+    ------
+    InputError
+        For any argument that cannot be used; nothing has been trained or lost.
+    """
+    check_whole(epochs=epochs, workers=workers)
+    if threads is not None:
+        check_whole(threads=threads)
+    check_seed(seed)
+    check_settings(settings)
+    if settings.unit != "classifier":
+        raise InputError(
+            f"settings: unit is '{settings.unit}'; a source stage trains plain classifiers: give "
+            "unit='classifier'"
+        )
+    run_store = RunStore(store)
+    chosen = candidates(
+        models, weights=weights, default="random", scratch=run_store.folder / "objects"
+    )
+    folder = _writable(out)
+    data = (
+        dataset
+        if isinstance(dataset, Dataset)
+        else prepare(
+            dataset,
+            image_size=image_size,
+            train_size=train_size,
+            validation_size=validation_size,
+            test_size=test_size,
+            skip_corrupt=skip_corrupt,
+            progress=prepared,
+        )
+    )
+    jobs, missing = jobs_for(
+        chosen,
+        data,
+        settings=settings,
+        environment=environment(threads or max(1, available_cores() // workers)),
+        seed=seed,
+        epochs=epochs,
+        horizon=epochs,
+        keep=keep,
+        scores=frozenset(),
+    )
+    jobs = tuple(
+        dataclasses.replace(job, saves=str(network_file(folder, job.spec.model))) for job in jobs
+    )
+    for job in jobs:
+        network = stored_network(_file(job))
+        if network is not None:
+            network.check(job.spec, epochs)
+    listed_models(folder / POOL)
+    return SourceStage(jobs, missing, data, run_store, workers, folder)
+
+
+def pretrain(
+    models: Any,
+    dataset: Any,
+    *,
+    out: str | Path,
+    epochs: int = EPOCHS,
+    weights: str = "random",
+    seed: int = 0,
+    settings: Settings = SETTINGS,
+    image_size: int | None = None,
+    train_size: int | None = None,
+    validation_size: int | None = None,
+    test_size: int | None = None,
+    skip_corrupt: bool = False,
+    store: str | Path = "runs",
+    workers: int = 1,
+    threads: int | None = None,
+    keep: bool = False,
+    progress: bool = True,
+) -> Pretrained:
+    """Train candidates as plain classifiers on a source dataset, and make a pool of them.
+
+    Every network is saved as ``NAME.keras`` with its classifier, the facts about it as
+    ``NAME.json``, and ``pool.toml`` lists them for :func:`ncselect.select` on other datasets. The
+    files are made of Keras's own layers: they load without this package. A second call trains
+    nothing; further candidates extend the pool.
+
+    Parameters
+    ----------
+    models
+        Names, groups, pool files, ``.keras`` files, Keras models, or a list of them.
+    dataset
+        The source: anything that :func:`ncselect.select` takes.
+    out
+        Folder of the networks.
+    epochs
+        For how long each is trained; the state after the last epoch is saved.
+    weights
+        What networks given by name begin with: ``random`` (from scratch), ``imagenet`` or a path.
+    seed
+        The same seed gives the same run.
+    settings
+        The training protocol, with ``unit="classifier"``; by default Adam at 0.001, batches of
+        64, images flipped and shifted.
+    image_size, train_size, validation_size, test_size
+        Side of the square images, and numbers of images; the dataset's own by default.
+    skip_corrupt
+        Leave out images that cannot be read instead of raising.
+    store
+        Folder of the runs; an interrupted one goes on from its last epoch.
+    workers, threads
+        Runs at a time, and threads of each.
+    keep
+        Keep the checkpoints of runs whose network is saved, so that they can go on.
+    progress
+        Show how far the runs have come.
+
+    Returns
+    -------
+    Pretrained
+        What was saved; ``.failed`` has the others, with reasons.
+
+    Raises
+    ------
+    InputError
+        For any argument that cannot be used, and where a network of another training has the
+        place in ``out``.
+
+    Examples
+    --------
+    >>> import ncselect
+    >>> source = ncselect.pretrain("small", "digits", out="digits-pool")  # doctest: +SKIP
+    >>> ncselect.select(source.pool, "mnist", method="leep")  # doctest: +SKIP
+    """
+    stage = source_stage(
+        models,
+        dataset,
+        out=out,
+        epochs=epochs,
+        weights=weights,
+        seed=seed,
+        settings=settings,
+        image_size=image_size,
+        train_size=train_size,
+        validation_size=validation_size,
+        test_size=test_size,
+        skip_corrupt=skip_corrupt,
+        store=store,
+        workers=workers,
+        threads=threads,
+        keep=keep,
+    )
+    if not progress:
+        return stage.pretrained()
+    with Progress([job.spec.model for job in stage.jobs], stage.epochs, beta="") as watch:
+        return stage.pretrained(watch=watch)
+
+
+def _file(job: Job) -> Path:
+    assert job.saves is not None  # every job of a source stage saves
+    return Path(job.saves)
+
+
+def _writable(out: str | Path) -> Path:
+    """Return a folder, made if it does not exist, in which files can be written."""
+    folder = Path(out).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("it is read-only")
+    except OSError as error:
+        raise InputError(
+            f"out: cannot keep networks in '{folder}' ({error}); name a folder that can be "
+            "written with --out"
+        ) from error
+    return folder

@@ -1,0 +1,122 @@
+"""Figure G.6: what measuring costs against training, per model and dataset."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ncselect.plots import Dot, DotFigure, DotPanel, Slope
+from ncselect.reproduction import paper
+from ncselect.reproduction.agreement import Resamples, interval
+from ncselect.reproduction.answered import Watch
+from ncselect.reproduction.pools import Pool
+from ncselect.reproduction.result import Result, Table, figures_of, said
+from ncselect.reproduction.scales import Scale
+from ncselect.reproduction.wording import n_note
+from zoo.errors import InputError
+
+SKIPPED = 1  # the first epoch: caches and the file system are cold
+
+
+def figure_g6(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -> Result:  # noqa: ARG001
+    """Return figure G.6: seconds of measuring an epoch against seconds of training it.
+
+    A model's figures are the medians over its epochs, then over its repeats.
+
+    Raises
+    ------
+    InputError
+        If no run has two epochs.
+    """
+    costs = {pool.dataset: _costs(pool) for pool in pools}
+    if not any(costs.values()):
+        raise InputError("no run has two epochs or more; complete them with 'ncselect reproduce'")
+    points = np.array([cost for each in costs.values() for cost in each.values()])
+    resamples = Resamples.drawn(len(points), 1).models
+    slope = interval(_slopes(points, resamples))
+    figures: dict[str, Any] = {
+        "slope": figures_of(slope, n=len(points), paper=paper.COST_G6),
+        "datasets": {
+            dataset: {
+                model: {"training_seconds": x, "measuring_seconds": y, "ratio": y / x}
+                for model, (x, y) in each.items()
+            }
+            for dataset, each in costs.items()
+        },
+    }
+    rows = tuple(
+        (paper.title(dataset), model, f"{x:.2f}", f"{y:.2f}", f"{y / x:.3f}")
+        for dataset, each in costs.items()
+        for model, (x, y) in sorted(each.items(), key=lambda item: item[1])
+    )
+    dots = tuple(
+        Dot(model, paper.title(dataset), x, y)
+        for dataset, each in costs.items()
+        for model, (x, y) in each.items()
+    )
+    ours = Slope(f"these runs: {slope.value:.3f}", slope.value)
+    printed = Slope(f"paper: {paper.COST_G6}", paper.COST_G6, paper=True)
+    return Result(
+        target="figure-g6",
+        title="Figure G.6: seconds of measuring against seconds of training, per epoch",
+        reading=(
+            "The slope through 0 is the price of an observation in epochs of training: below 1, "
+            "observing costs less than training an epoch more."
+        ),
+        tables=(
+            Table(
+                "slope through 0",
+                ("", "c = T_β / T_train"),
+                (("these runs", said(slope, 3)), ("paper (4 × V100)", str(paper.COST_G6))),
+            ),
+            Table(
+                "seconds per epoch",
+                ("dataset", "model", "training", "measuring", "ratio"),
+                rows,
+            ),
+        ),
+        figures=figures,
+        drawing=DotFigure(
+            (DotPanel("", dots, slopes=(ours, printed)),),
+            "T_train: seconds of training an epoch",
+            "T_β: seconds of measuring after it",
+            caption=f"{n_note(pools)} Medians over epochs and repeats, the first epoch left out.",
+        ),
+        notes=(
+            n_note(pools),
+            "T_β here is everything that is done after an epoch: validation on all validation "
+            "images, the forward pass of the probe subset through the network, and every signal, "
+            "among them all definitions of β_eff. Validation, which training without ncselect "
+            "does too, and β alone are not told apart in the runs. The paper's T_β is that of "
+            "computing β_eff of the whole training set. The two are not the same quantity.",
+            f"95% interval of the slope: {len(points)} points (model × dataset) resampled. "
+            "Seconds are wall-clock seconds of a machine that may have done other work.",
+        ),
+    )
+
+
+def _costs(pool: Pool) -> dict[str, tuple[float, float]]:
+    """Return model → median seconds of training and of measuring an epoch."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for run in pool.runs:
+        seen = run.observations[1 + SKIPPED :]
+        if run.status != "failed" and seen:
+            found.setdefault(run.spec.model, []).append(
+                (
+                    statistics.median(one.seconds for one in seen),
+                    statistics.median(one.measuring_seconds for one in seen),
+                )
+            )
+    return {
+        model: (statistics.median(x for x, _ in each), statistics.median(y for _, y in each))
+        for model, each in found.items()
+    }
+
+
+def _slopes(points: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the least-squares slope through 0 in each resample: Σxy / Σx²."""
+    x, y = points[:, 0], points[:, 1]
+    return np.asarray((counts @ (x * y)) / (counts @ (x * x)))

@@ -1,0 +1,207 @@
+"""The stored runs that a table or figure is made of: per dataset, repeats of a pool."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ncselect.types import RunRecord
+from zoo.errors import InputError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One run of every candidate with the same seed.
+
+    Attributes
+    ----------
+    seed
+        Of the runs.
+    runs
+        One per candidate.
+    """
+
+    seed: int
+    runs: tuple[RunRecord, ...]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All repeats of the candidates on one dataset.
+
+    Attributes
+    ----------
+    dataset
+        Its name, the paper's where it is one of the paper's.
+    horizon
+        The epoch whose test accuracy is the truth.
+    repeats
+        In the order of their seeds.
+    reduced
+        Training images → repeats on the first so many images of the training split; their truth
+        is that of ``repeats``.
+    """
+
+    dataset: str
+    horizon: int
+    repeats: tuple[Repeat, ...]
+    reduced: Mapping[int, tuple[Repeat, ...]] = field(default_factory=dict)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the candidates of any repeat, in order."""
+        return _names(run for repeat in self.repeats for run in repeat.runs)
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """All runs of the full size."""
+        return tuple(run for repeat in self.repeats for run in repeat.runs)
+
+    @property
+    def train(self) -> int | None:
+        """Training images of the full size; None where the runs do not say."""
+        return training_images(self.repeats[0].runs[0])
+
+
+def training_images(record: RunRecord) -> int | None:
+    """Return on how many images a run trains; None if it does not say."""
+    count = record.spec.data.get("counts", {}).get("train")
+    return None if count is None else int(count)
+
+
+def sorted_out(
+    records: Sequence[RunRecord],
+    *,
+    where: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+    horizon: int | None = None,
+    sizes: Collection[int] = (),
+) -> tuple[Pool, ...]:
+    """Sort stored runs into pools.
+
+    Runs of a dataset on the same images are repeats, told apart by their seeds. Those that reached
+    the horizon are the full size; of the others those on ``sizes`` training images are kept.
+
+    Parameters
+    ----------
+    records
+        Of any datasets and seeds, of one protocol.
+    where
+        Dotted name → value, of the runs' specs, which the runs to be read have.
+    names
+        Stored name of a dataset → what to call it; only these are read if any is given.
+    horizon
+        The epoch of the truth; the last that any run has a test accuracy for if None.
+    sizes
+        Training images of the runs on fewer images.
+
+    Raises
+    ------
+    InputError
+        If nothing is left, no run has a truth, or the runs differ in more than candidate, dataset
+        and seed; the text says in what.
+    UnknownNameError
+        If a dataset or a name in ``where`` is not that of any run.
+    """
+    chosen = _fitting(records, where or {})
+    datasets = {run.spec.dataset: None for run in chosen}
+    for name in names or {}:
+        if name not in datasets:
+            raise UnknownNameError("dataset among the stored runs", name, datasets)
+    called = dict(names) if names else {name: name for name in datasets}
+    chosen = [run for run in chosen if run.spec.dataset in called]
+    _check_one_protocol(chosen)
+    if horizon is None:
+        horizon = max((epoch for run in chosen for epoch in run.truth), default=0)
+    if not any(horizon in run.truth for run in chosen):
+        raise InputError(
+            f"store: none of its {len(chosen)} runs has a test accuracy"
+            + (f" at epoch {horizon}" if horizon else "")
+            + "; finish them with 'ncselect reproduce', or 'ncselect rank --epochs N --horizon N'"
+        )
+    return tuple(
+        _pool(title, [run for run in chosen if run.spec.dataset == name], horizon, sizes)
+        for name, title in called.items()
+    )
+
+
+def _pool(title: str, runs: Sequence[RunRecord], horizon: int, sizes: Collection[int]) -> Pool:
+    by_images: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        by_images.setdefault(json.dumps(dict(run.spec.data), sort_keys=True), []).append(run)
+    full = [key for key, each in by_images.items() if any(horizon in one.truth for one in each)]
+    if len(full) != 1:
+        counts = ", ".join(sorted(f"{training_images(by_images[key][0])}" for key in full)) or "no"
+        raise InputError(
+            f"the runs on {title} that reached epoch {horizon} train on {counts} images; choose "
+            "one preparation with --where data.counts.train=NUMBER"
+        )
+    reduced: dict[int, tuple[Repeat, ...]] = {}
+    for key, each in by_images.items():
+        size = training_images(each[0])
+        if key != full[0] and size is not None and size in sizes:
+            if size in reduced:
+                raise InputError(
+                    f"the runs on {title} with {size} training images have different images; "
+                    "choose one preparation with --where data.splits=DIGEST"
+                )
+            reduced[size] = _repeats(each)
+    return Pool(title, horizon, _repeats(by_images[full[0]]), dict(sorted(reduced.items())))
+
+
+def _repeats(runs: Sequence[RunRecord]) -> tuple[Repeat, ...]:
+    by_seed: dict[int, dict[str, RunRecord]] = {}
+    for run in runs:
+        of_seed = by_seed.setdefault(run.spec.seed, {})
+        if run.spec.model in of_seed:
+            raise InputError(
+                f"two runs of {run.spec.model} on {run.spec.dataset} have the seed "
+                f"{run.spec.seed} and differ in the candidate's weights; choose with --where "
+                "candidate.weights=DIGEST"
+            )
+        of_seed[run.spec.model] = run
+    order = _names(runs)
+    return tuple(
+        Repeat(seed, tuple(by_seed[seed][name] for name in order if name in by_seed[seed]))
+        for seed in sorted(by_seed)
+    )
+
+
+def _names(runs: Iterable[RunRecord]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run.spec.model for run in runs))
+
+
+def _fitting(records: Sequence[RunRecord], where: Mapping[str, str]) -> list[RunRecord]:
+    flat = [(run, run.spec.flat()) for run in records]
+    for name, value in where.items():
+        known = sorted({key for _, spec in flat for key in spec})
+        if name not in known:
+            raise UnknownNameError("name of a run's value", name, known)
+        fitting = [(run, spec) for run, spec in flat if str(spec.get(name)) == value]
+        if not fitting:
+            there = ", ".join(sorted({str(spec.get(name)) for _, spec in flat}))
+            raise InputError(f"--where {name}: no run has '{value}'; there are {there}")
+        flat = fitting
+    if not flat:
+        raise InputError(
+            "store: it holds no runs; make them with 'ncselect reproduce' without --stored"
+        )
+    return [run for run, _ in flat]
+
+
+def _check_one_protocol(runs: Sequence[RunRecord]) -> None:
+    """Refuse runs that differ in settings or environment."""
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        plain = dataclasses.replace(run.spec, candidate={}, data={}).flat()
+        for name, value in plain.items():
+            values.setdefault(name, set()).add(str(value))
+    free = {"model", "dataset", "seed", "environment.threads"}
+    for name, found in values.items():
+        if len(found) > 1 and name not in free:
+            raise InputError(
+                f"the runs differ in {name}: {', '.join(sorted(found))}; choose with --where "
+                f"{name}=VALUE"
+            )
