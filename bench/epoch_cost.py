@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from ncselect.environment import available_cores, environment, process_variables
+from ncselect.reproduction.paper import COST_G6
 
 os.environ.update(process_variables(environment(available_cores())))
 
@@ -78,7 +79,7 @@ def measured(model: str, images: int, size: int, pairs: int, folder: str) -> dic
     plain_epoch()
     training.epoch(0)
     training.epoch(1)
-    ratios, trained, measuring, plains = [], [], [], []
+    ratios, trained, measuring, beta, plains = [], [], [], [], []
     for epoch in range(2, 2 + pairs):
         if epoch % 2:  # who goes first takes turns, so that a drifting machine favours neither
             plains.append(plain_epoch())
@@ -87,6 +88,7 @@ def measured(model: str, images: int, size: int, pairs: int, folder: str) -> dic
             plains.append(plain_epoch())
         trained.append(seen.seconds)
         measuring.append(seen.measuring_seconds)
+        beta.append(seen.beta_seconds)
         ratios.append((seen.seconds + seen.measuring_seconds) / plains[-1])
     return {
         "model": model,
@@ -97,6 +99,9 @@ def measured(model: str, images: int, size: int, pairs: int, folder: str) -> dic
         "ratios": [round(ratio, 3) for ratio in sorted(ratios)],
         "training_seconds": round(statistics.median(trained), 2),
         "measuring_seconds": round(statistics.median(measuring), 2),
+        "beta_seconds": round(statistics.median(beta), 2),
+        "beta_over_training": round(statistics.median(beta) / statistics.median(trained), 3),
+        "beta_over_training_paper": COST_G6,
         "plain_fit_seconds": round(statistics.median(plains), 2),
     }
 

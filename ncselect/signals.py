@@ -164,19 +164,23 @@ class Measurement:
         self._note_absent()
 
     def measure(self) -> dict[str, float]:
-        """Return every signal but the absent ones, in the order of :data:`SIGNALS`.
+        """Return every signal but the absent ones, in the order of :data:`SIGNALS`."""
+        return {**self.on_validation(), **self.on_training()}
 
-        What was measured on all training images follows.
-        """
+    def on_training(self) -> dict[str, float]:
+        """Return the signals of the probe subset, and of all training images if they are wanted."""
         found = self.on_probe_subset()
-        on_all = {} if self._whole is None else self._on_whole()
+        if self._whole is not None:
+            found |= {name + ON_ALL: value for name, value in self._on_whole().items()}
+        return found
+
+    def on_validation(self) -> dict[str, float]:
+        """Return the signals of the validation images."""
         loss, accuracy, balanced = self.evaluate(self._validation())
-        found["validation-loss"] = loss
-        found["validation-accuracy"] = accuracy
-        found["validation-balanced-accuracy"] = balanced
         return {
-            **{name: found[name] for name in SIGNALS if name in found},
-            **{name + ON_ALL: on_all[name] for name in _OF_TRAINING if name in on_all},
+            "validation-loss": loss,
+            "validation-accuracy": accuracy,
+            "validation-balanced-accuracy": balanced,
         }
 
     def evaluate(
@@ -266,7 +270,7 @@ class Measurement:
                 sign = "entrywise" if by_entry else "signed"
                 name = _denominator(definition.layers, definition.derivative, sign)
                 found[name] = measured.denominator
-        return found
+        return {name: found[name] for name in _OF_TRAINING if name in found}
 
     def _note_absent(self) -> None:
         """Write down which signals this base cannot have, as far as it is known."""

@@ -167,7 +167,9 @@ class Training:
         if epoch > 0:
             self._fit(epoch, progress)
         trained = time.perf_counter()
-        signals = self._measurement.measure()
+        signals = self._measurement.on_training()
+        seen = time.perf_counter()
+        signals |= self._measurement.on_validation()
         for name in ("training-loss", "validation-loss"):
             _check(signals[name], name, epoch)
         return Observation(
@@ -175,6 +177,7 @@ class Training:
             signals=signals,
             seconds=trained - started if epoch > 0 else 0.0,
             measuring_seconds=time.perf_counter() - trained,
+            beta_seconds=seen - trained,
         )
 
     def test_accuracy(self) -> float:

@@ -152,12 +152,16 @@ class Observation:
         Wall-clock seconds of the epoch's training steps, tracing excluded.
     measuring_seconds
         Wall-clock seconds of validation and all signals.
+    beta_seconds
+        Of these, the seconds spent on the training images: their pass through the network and all
+        that is measured on them, β_eff above all; None where they were not taken apart.
     """
 
     epoch: int
     signals: Mapping[str, float]
     seconds: float
     measuring_seconds: float = 0.0
+    beta_seconds: float | None = None
 
 
 @dataclass(frozen=True)
