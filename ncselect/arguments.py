@@ -38,6 +38,21 @@ def check_seed(seed: Any) -> None:
         raise InputError(f"seed: {seed!r} came; give a whole number from 0 to 4294967295")
 
 
+def check_recorded(method: str, signals: frozenset[str], settings: Settings) -> None:
+    """Raise unless runs with these settings record the signals that a method needs."""
+    beta = [name for name in signals if name.startswith("beta/")]
+    if beta and settings.unit == "classifier":
+        raise InputError(
+            f"unit: below 'classifier' no β_eff is measured, and method '{method}' needs it; "
+            "choose --unit probe or another method"
+        )
+    if any(name.endswith("@all") for name in signals) and not settings.measure_whole:
+        raise InputError(
+            f"measure_whole: method '{method}' needs signals of all training images; give "
+            "--measure-whole, or the method's option subset=probe"
+        )
+
+
 def check_settings(settings: Settings) -> None:
     """Raise for the first setting that cannot be used; the text names it and what it may be."""
     if not isinstance(settings, Settings):

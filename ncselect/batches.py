@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -28,8 +29,8 @@ class Batches(keras.utils.PyDataset):
         Positions in the split, in the order of reading; all of them by default.
     augmentation
         ``none``, ``flip`` or ``flip-crop``.
-    seed
-        Seeds the augmentation, each batch apart.
+    seeds
+        A batch's index → the seeds of its augmentation.
     """
 
     def __init__(
@@ -40,13 +41,13 @@ class Batches(keras.utils.PyDataset):
         *,
         order: NDArray[np.int64] | None = None,
         augmentation: str = "none",
-        seed: tuple[int, ...] = (0,),
+        seeds: Callable[[int], tuple[int, ...]] = lambda index: (0, index),
     ) -> None:
         super().__init__()
         self._dataset, self._split, self._size = dataset, split, batch_size
         self._order = np.arange(dataset.count(split)) if order is None else order
         self._labels = dataset.labels(split)
-        self._augmentation, self._seed = augmentation, seed
+        self._augmentation, self._seeds = augmentation, seeds
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -57,7 +58,7 @@ class Batches(keras.utils.PyDataset):
         positions = self._order[index * self._size : (index + 1) * self._size]
         images = self._dataset.images(self._split, positions)
         if self._augmentation != "none":
-            rng = np.random.default_rng([*self._seed, index])
+            rng = np.random.default_rng(self._seeds(index))
             images = augmented(images, self._augmentation, rng)
         return images, self._labels[positions]
 

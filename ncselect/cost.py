@@ -119,8 +119,8 @@ def matrix_product_speed(threads: int) -> float:
 
 def _trained_images(spec: RunSpec) -> int:
     """Return the images that pass between two observations."""
-    steps = spec.settings.observation_steps
-    return steps * spec.settings.batch_size or int(spec.data["counts"]["train"])
+    images = int(spec.data["counts"]["train"])
+    return spec.settings.observation_steps * min(spec.settings.batch_size, images) or images
 
 
 def _trained_pixels(spec: RunSpec) -> float:

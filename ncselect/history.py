@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import hashlib
 import json
@@ -91,25 +90,45 @@ def curve_of(record: RunRecord) -> Curve:
     Returns
     -------
     Curve
-        Its model is :func:`model_of` the run; its facts are the numbers known before training:
-        settings (of a file of curves, its hyperparameters instead) and what is known of the
-        candidate, such as ``parameters``; its identity is :func:`identity_of` the run.
+        Its model is :func:`model_of` the run, its facts are the numbers known before training,
+        its identity is :func:`identity_of`, its protocol :func:`protocol_of` the run.
     """
-    candidate = record.spec.candidate
-    own = candidate.get("facts")
-    settings = dataclasses.asdict(record.spec.settings) if own is None else {}
-    facts = {
-        name: float(value)
-        for name, value in {**settings, **record.facts, **(own or {})}.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
     return Curve(
         record.spec.dataset,
         model_of(record),
         record.curve(_ACCURACY),
-        facts,
+        record.known,
         identity_of(record),
+        protocol_of(record),
     )
+
+
+def protocol_of(record: RunRecord) -> str:
+    """Return what a run trains how, in words; empty for a plain curve.
+
+    Curves of fine-tuned networks do not look like those of networks trained from scratch, nor
+    those below a frozen probe unit like those of a plain classifier; and where every so many
+    steps count as an epoch, they do not lie side by side.
+    """
+    if _is_plain(record):
+        return ""
+    settings = record.spec.settings
+    begun = "from scratch" if record.spec.candidate.get("weights") == "random" else "fine-tuned"
+    period = f"every {settings.observation_steps} steps" if settings.observation_steps else "epochs"
+    return f"{settings.unit}, {begun}, {period}"
+
+
+def of_their_protocol(history: Iterable[Curve], judged: Sequence[RunRecord]) -> tuple[Curve, ...]:
+    """Return the curves of a history that were made as the judged runs are, and plain ones."""
+    protocols = {protocol_of(one) for one in judged}
+    if "" in protocols or not judged:
+        return tuple(history)
+    return tuple(one for one in history if one.protocol in {"", *protocols})
+
+
+def _is_plain(record: RunRecord) -> bool:
+    """Tell whether a record is of a file of curves, which knows its network by name alone."""
+    return "architecture" in record.spec.candidate
 
 
 def identity_of(record: RunRecord) -> str:
@@ -117,10 +136,9 @@ def identity_of(record: RunRecord) -> str:
 
     Empty for a plain curve, which says nothing of its network but the name.
     """
-    candidate = record.spec.candidate
-    if "architecture" in candidate:
+    if _is_plain(record):
         return ""
-    text = json.dumps(dict(candidate), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(dict(record.spec.candidate), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -154,7 +172,7 @@ def unseen(history: Iterable[Curve], judged: Sequence[RunRecord]) -> tuple[Curve
 
     Left out are all curves of the same models, on every dataset: those of the same name, and
     those of the same network by another name. So are curves that are those of the judged runs
-    under another name.
+    under another name, and those that are not :func:`of_their_protocol`.
 
     Parameters
     ----------
@@ -163,7 +181,7 @@ def unseen(history: Iterable[Curve], judged: Sequence[RunRecord]) -> tuple[Curve
     judged
         The runs that the method is judged on, as far as they have come.
     """
-    curves = tuple(history)
+    curves = of_their_protocol(history, judged)
     models = {model_of(one) for one in judged}
     identities = {identity_of(one) for one in judged} - {""}
     traces = {_trace(curve_of(one)) for one in judged if one.status != "failed"}
@@ -188,6 +206,7 @@ def without_candidates(
 
     Left out are, on a candidate's dataset, the curves of the same network by any name and those
     that begin with what was observed of it. Of its trainings on other datasets methods may learn.
+    So are curves that are not :func:`of_their_protocol`.
 
     Parameters
     ----------
@@ -196,7 +215,7 @@ def without_candidates(
     candidates
         The runs that are ranked, as far as they were observed.
     """
-    curves = tuple(history)
+    curves = of_their_protocol(history, candidates)
     names = {
         dataset: on_datasets(curves, [dataset])
         for dataset in {one.spec.dataset for one in candidates}
@@ -252,6 +271,6 @@ def nothing_left(
     if any(unseen(chosen, pool) for pool in pools):
         return ""
     return (
-        f"history: its {len(chosen)} curves are all of models that are scored, and left out; "
-        "methods are told no history"
+        f"history: its {len(chosen)} curves are all of models that are scored, or of another "
+        "protocol, and left out; methods are told no history"
     )

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.answers import not_told_of
-from ncselect.arguments import check_seed, check_settings, check_whole, is_whole
+from ncselect.arguments import check_recorded, check_seed, check_settings, check_whole, is_whole
 from ncselect.background import PathOrPaths, background
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
+from ncselect.history import of_their_protocol, protocol_of
 from ncselect.jobs import jobs_for
 from ncselect.methods import DEFAULT, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
@@ -98,13 +99,20 @@ class Selection:
             failed=self.missing,
             beside=[other.estimate(seen) for other in others],
         )
-        emptied = (
-            ("history: every curve in it may be one of these candidates' own; none was used.",)
-            if getattr(self.method, "history", ()) and not getattr(method, "history", ())
-            else ()
-        )
+        given = getattr(self.method, "history", ())
+        fitting = of_their_protocol(given, seen)
+        left = []
+        if len(fitting) < len(given):
+            left.append(
+                f"history: {len(given) - len(fitting)} of {len(given)} curves were not made as "
+                f"these runs are ({protocol_of(seen[0])}); they were not used."
+            )
+        if fitting and not getattr(method, "history", ()):
+            left.append(
+                "history: every curve in it may be one of these candidates' own; none was used."
+            )
         opinion = second_opinion(ranking, seen)
-        notes = (*ranking.notes, *emptied, *opinion, *self.dataset.notes)
+        notes = (*ranking.notes, *left, *opinion, *self.dataset.notes)
         return dataclasses.replace(ranking, notes=notes)
 
 
@@ -149,6 +157,8 @@ def selection(
     epochs = _observed(epochs, horizon, chosen_methods)
     settings = Settings() if settings is None else settings
     check_settings(settings)
+    for one in chosen_methods:
+        check_recorded(one.name, one.signals, settings)
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     data = (

@@ -221,7 +221,7 @@ class Training:
             self._batch,
             order=self._order(epoch),
             augmentation=self._spec.settings.augmentation,
-            seed=(self._spec.seed, epoch),
+            seeds=lambda index: self._augmentation_seeds(epoch, index),
         )
         callbacks = [_Report(epoch, self._observed_steps, progress)] if progress else []
         history = self.model.fit(
@@ -249,6 +249,11 @@ class Training:
             stop = min(last - turn * self._steps, self._steps)
             parts.append(order[start * self._batch : stop * self._batch])
         return np.concatenate(parts)
+
+    def _augmentation_seeds(self, epoch: int, index: int) -> tuple[int, int, int]:
+        """Return the seeds of a step's augmentation: of its pass through the images, its place."""
+        turn, place = divmod((epoch - 1) * self._observed_steps + index, self._steps)
+        return self._spec.seed, turn + 1, place
 
     def _trace(self) -> float:
         """Compile the training step and put every variable back; return the seconds it took."""

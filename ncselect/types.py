@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Status = Literal["complete", "partial", "failed"]
+
+BUILT = ("parameters", "steps_per_epoch")
+"""Of a run's facts the numbers that follow from candidate, data and settings alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +224,24 @@ class RunRecord:
                 f"recorded: {', '.join(recorded) or 'nothing'}"
             ) from None
 
+    @property
+    def known(self) -> dict[str, float]:
+        """Numbers known before training, by name, for methods that learn from them.
+
+        They are those of ``spec.candidate["facts"]`` where it has them (a file of curves gives
+        its hyperparameters so), else the settings; and of what building the candidate told,
+        ``BUILT``: no clock, nothing that another machine would measure otherwise.
+        """
+        own = self.spec.candidate.get("facts")
+        settings = dataclasses.asdict(self.spec.settings) if own is None else {}
+        built = {name: self.facts[name] for name in BUILT if name in self.facts}
+        return {
+            name: float(value)
+            for name, value in {**settings, **built, **(own or {})}.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+            if math.isfinite(value)
+        }
+
     def observed(self, epochs: int) -> RunRecord:
         """Return the record as a method may see it: epochs 0 … ``epochs``, without the truth.
 
@@ -252,6 +274,9 @@ class Curve:
     identity
         The same for the same network by any name, as far as that is known: a digest of what the
         candidate really is; empty for plain curves.
+    protocol
+        What was trained how, and what counts as an epoch: methods learn from trainings of the
+        protocol of those they judge. Empty for plain curves, which go with all.
     """
 
     dataset: str
@@ -259,6 +284,7 @@ class Curve:
     accuracy: NDArray[np.float64] = field(repr=False)
     facts: Mapping[str, float] = field(default_factory=dict)
     identity: str = ""
+    protocol: str = ""
 
 
 @dataclass(frozen=True)

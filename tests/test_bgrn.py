@@ -10,7 +10,7 @@ from made_runs import made_run, rising_curve
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 
-from ncselect.methods.bgrn import CurveSupportVectors, candidate_facts
+from ncselect.methods.bgrn import CurveSupportVectors
 from ncselect.numerics.curve_regression import curve_features, curve_regression
 from ncselect.types import Curve, Settings
 from zoo.errors import InputError
@@ -111,19 +111,16 @@ def test_facts_are_used_where_all_have_them():
     assert bare.estimates[0].diagnostics["facts"] == 0
 
 
-def test_what_is_known_of_a_candidate():
-    facts = {"parameters": 5, "seconds": 1.5, "resized_to": [32, 32], "trained": True}
+def test_what_is_known_of_a_candidate_before_training():
+    facts = {"parameters": 5, "trace_seconds": 1.5, "resized_to": [32, 32], "trained": True}
     run = dataclasses.replace(made_run("a", [0.5]), facts=facts)
     spec = dataclasses.replace(run.spec, settings=Settings(learning_rate=0.01))
-    known = candidate_facts(dataclasses.replace(run, spec=spec))
+    known = dataclasses.replace(run, spec=spec).known
     assert known["parameters"] == 5
-    assert known["seconds"] == 1.5
     assert known["learning_rate"] == 0.01
-    assert not {"resized_to", "trained", "optimizer"} & set(known)
+    assert not {"trace_seconds", "resized_to", "trained", "optimizer"} & set(known)
     own = candidate("a", [0.5], {"parameters": 7, "lr": 0.1, "layers": float("nan"), "kind": "x"})
-    assert candidate_facts(dataclasses.replace(own, facts=facts)) == {
-        "parameters": 7, "lr": 0.1, "seconds": 1.5,
-    }  # fmt: skip
+    assert dataclasses.replace(own, facts=facts).known == {"parameters": 7, "lr": 0.1}
 
 
 def test_an_answer_depends_on_seed_and_history_not_on_the_pool():

@@ -167,3 +167,11 @@ def test_a_prepared_dataset_says_how_many_images_validate(tmp_path):
     spec = dataclasses.replace(record.spec, data=dataset.identity())
     estimate = one(method("last-value"), dataclasses.replace(record, spec=spec))
     assert estimate.sd == pytest.approx(math.sqrt(0.25 / 200))
+
+
+def test_a_signal_that_a_network_cannot_have_is_refused_with_the_reason():
+    signal = "beta/base/held/entrywise"
+    run = made_run("mixed", 0.85 - 0.1 * BETA, drop={signal})
+    run = dataclasses.replace(run, facts={"absent_signals": {signal: "its channels mix"}})
+    answer = method("capacitance", definition="base/held/entrywise").estimate([run])
+    assert f"it has no signal '{signal}': its channels mix; choose" in answer.refused["mixed"]

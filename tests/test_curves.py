@@ -263,3 +263,32 @@ def test_real_curves(real_data):
     assert {one.epochs for one in records} == {50}
     assert all(one.truth[50] == one.observations[-1].signals["validation-accuracy"]
                for one in records)  # fmt: skip
+
+
+def test_a_history_teaches_those_that_are_trained_as_it_was():
+    judged = made_run("mine", [0.3, 0.6])
+    scratch = dataclasses.replace(
+        judged.spec, model="other", candidate={"source": "other", "weights": "random"}
+    )
+    plain_head = dataclasses.replace(
+        judged.spec,
+        model="third",
+        candidate={"source": "third"},
+        settings=Settings(unit="classifier"),
+    )
+    by_steps = dataclasses.replace(
+        judged.spec,
+        model="fourth",
+        candidate={"source": "fourth"},
+        settings=Settings(observation_steps=10),
+    )
+    runs = [
+        made_run("fifth", [0.2, 0.5]),
+        *(dataclasses.replace(judged, spec=spec) for spec in (scratch, plain_head, by_steps)),
+    ]
+    published = Curve("elsewhere", "sixth", np.array([0.1, 0.2]))
+    history = (*(curve_of(one) for one in runs), published)
+    for left in (unseen(history, [judged]), without_candidates(history, [judged])):
+        assert [one.model for one in left] == ["fifth", "sixth"]
+    assert [one.model for one in unseen(history, [runs[1]])] == ["sixth"]
+    assert len({one.protocol for one in history}) == 5

@@ -48,10 +48,12 @@ def seen(digits, network, epochs, **settings):
     return list(observe(asked, candidate=network, dataset=digits, epochs=epochs))
 
 
-def test_observing_in_mid_epoch_does_not_change_what_is_trained(digits, network):
-    epochs = seen(digits, network, 3)
-    halves = seen(digits, network, 6, observation_steps=STEPS // 2)
-    longer = seen(digits, network, 2, observation_steps=STEPS + STEPS // 2)
+@pytest.mark.parametrize("augmentation", ["none", "flip-crop"])
+def test_observing_in_mid_epoch_does_not_change_what_is_trained(digits, network, augmentation):
+    augmented = {"augmentation": augmentation}
+    epochs = seen(digits, network, 3, **augmented)
+    halves = seen(digits, network, 6, observation_steps=STEPS // 2, **augmented)
+    longer = seen(digits, network, 2, observation_steps=STEPS + STEPS // 2, **augmented)
     for name in ("training-loss", "validation-accuracy", "beta/base/held/signed"):
         by_epoch = [one.signals[name] for one in epochs]
         assert by_epoch == [one.signals[name] for one in halves[::2]]

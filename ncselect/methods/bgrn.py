@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,7 +75,7 @@ class CurveSupportVectors(OwnCurve):
         chosen, early, final = finished_curves(
             self.history, observed=curve.size, horizon=self.horizon, least=LEAST_CURVES
         )
-        known, own = [_numbers(one.facts) for one in chosen], candidate_facts(record)
+        known, own = [_numbers(one.facts) for one in chosen], record.known
         facts = _usable(known, own)
         table = _table([*known, own], facts)
         features = np.hstack([curve_features(np.vstack([early, curve])), table])
@@ -97,17 +96,6 @@ class CurveSupportVectors(OwnCurve):
     def _learnt(self) -> dict[tuple[int, tuple[str, ...]], CurveRegression]:
         """Observed epochs and facts → what the history teaches: no candidate is in it."""
         return {}
-
-
-def candidate_facts(record: RunRecord) -> dict[str, float]:
-    """Return the numbers known of a candidate before training, by name.
-
-    They are those of ``spec.candidate["facts"]`` where it has them, else of its settings, and of
-    the facts of its run, such as ``parameters``; the candidate's own win.
-    """
-    own = record.spec.candidate.get("facts")
-    settings = dataclasses.asdict(record.spec.settings) if own is None else {}
-    return _numbers({**settings, **record.facts, **(own or {})})
 
 
 def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:

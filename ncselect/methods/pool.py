@@ -146,6 +146,9 @@ def _unusable(record: RunRecord, signal: str) -> str | None:
     try:
         values = record.curve(signal)
     except KeyError as missing:
+        absent = record.facts.get("absent_signals", {}).get(signal)
+        if absent is not None:
+            return f"it has no signal '{signal}': {absent}; choose another definition or method"
         return f"{missing.args[0]}; run it again, or choose a method that needs only these"
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
