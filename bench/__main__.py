@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+MODELS = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0")
 MEASUREMENTS = (
-    ("bench.epoch_cost", "--model", "MobileNet", "--images", "2500"),
-    ("bench.epoch_cost", "--model", "MobileNetV2", "--images", "2500"),
+    *(("bench.epoch_cost", "--model", model, "--images", "2500") for model in MODELS),
+    ("bench.epoch_cost", "--model", "MobileNet", "--images", "2500", "--whole"),
+    ("bench.curve_methods",),
     ("bench.dataset_memory",),
 )
 

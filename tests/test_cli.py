@@ -11,6 +11,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
+
+from ncselect.cli.training import agreed
+from zoo.errors import InputError
 
 
 def ncselect(*arguments, cwd=None, **variables):
@@ -21,7 +25,10 @@ def ncselect(*arguments, cwd=None, **variables):
     )  # fmt: skip
 
 
-LIGHT = ("--help", "models", "datasets", "methods", "rank --help", "compare --help", "runs --help")
+LIGHT = (
+    "--help", "models", "datasets", "methods", "rank --help", "compare --help", "runs --help",
+    "pretrain --help", "reproduce --help",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", LIGHT)
@@ -30,8 +37,8 @@ def test_looking_around_imports_no_backend(command):
         "import sys\nfrom ncselect.cli import main\n"
         f"sys.argv = ['ncselect', *{command.split()!r}]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = {'keras', 'tensorflow', 'jax', 'sklearn', 'pandas'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'sklearn', 'scipy', 'pandas', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
@@ -89,6 +96,31 @@ def test_bad_input_says_the_remedy_and_exits_with_2(tmp_path, command, remedy):
     assert remedy in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+class Stdin(io.StringIO):
+    def __init__(self, typed, *, terminal):
+        super().__init__(typed)
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+
+def test_a_long_plan_asks_first_and_without_anyone_to_ask_is_not_started(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", Stdin("", terminal=False))
+    with pytest.raises(InputError, match="start it with --yes, or look with --plan"):
+        agreed("The plan.", is_long=True, yes=False)
+    agreed("The plan.", is_long=True, yes=True)
+    agreed("The plan.", is_long=False, yes=False)
+    monkeypatch.setattr(sys, "stdin", Stdin("y\nn\n", terminal=True))
+    agreed("The plan.", is_long=True, yes=False)
+    with pytest.raises(typer.Abort):
+        agreed("The plan.", is_long=True, yes=False)
+    said = capsys.readouterr()
+    assert said.err.count("The plan.") == 5
+    assert said.err.count("Start? [y/N]") == 2
+    assert not said.out.strip()
 
 
 def test_rank_compare_and_runs_from_end_to_end(tmp_path):

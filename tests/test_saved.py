@@ -1,6 +1,10 @@
 """Networks of a user's own: loaded safely, flattened, without their classifier."""
 
+import re
+import subprocess
+import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -177,6 +181,99 @@ def test_a_pool_file_overrides_preprocessing(tmp_path: Path, images: Any) -> Non
     assert base.facts["preprocessing"] == "tf"
     expected = np.asarray(model(images / np.float32(127.5) - 1)).mean((1, 2))
     np.testing.assert_allclose(base.model(images), expected, atol=1e-5)
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+import numpy as np
+from zoo.models import build, candidates
+from zoo.source_head import build_source_head
+[file, images, out] = sys.argv[1:]
+images = np.load(images)
+for candidate in candidates(file):
+    base = build(candidate, images.shape[1:], seed=0)
+    head = build_source_head(candidate, images.shape[1:])
+    np.savez(
+        f"{out}/{candidate.name}.npz",
+        features=base.model(images, training=False),
+        probabilities=head.model(images, training=False),
+        head_removed=base.facts["head_removed"],
+    )
+"""
+
+
+def test_names_that_keras_gave_in_another_process_are_in_nobody_s_way(
+    tmp_path: Path, images: Any
+) -> None:
+    """Of operations and layers, in front of the network, in it and behind it."""
+
+    def named_as_in_a_fresh_process(model: Any) -> Any:
+        given: Counter[str] = Counter()
+        for part in model.operations:
+            stem = re.sub(r"_\d+$", "", part.name)
+            part.name = f"{stem}_{given[stem]}" if given[stem] else stem
+            given[stem] += 1
+        return model
+
+    ops = keras.ops
+    size = (16, 16)
+    raw = keras.Input((*size, 3))
+    x = ops.image.resize(ops.round(ops.flip(raw, axis=-1)), (12, 12))
+    x = L.Conv2D(5, 3)(x * 0.01)
+    x = ops.cast(ops.mean(ops.convert_to_tensor(x), (1, 2)), "float32")
+    logits = L.Dense(3, name="logits")(ops.softmax(x))
+    operations = named_as_in_a_fresh_process(keras.Model(raw, logits))
+
+    raw = keras.Input((*size, 3))
+    x = L.Conv2D(4, 3, name="preprocessing")(raw)
+    x = L.Subtract()([L.Concatenate()([x, -x]), L.Concatenate()([x, x])])
+    x = L.GlobalAveragePooling2D(name="cast")(x)
+    layers = named_as_in_a_fresh_process(
+        keras.Model(raw, L.Dense(1, activation="sigmoid", name="head")(x))
+    )
+
+    def part() -> Any:
+        entry = keras.Input((*size, 3))
+        return named_as_in_a_fresh_process(
+            keras.Model(entry, ops.maximum(L.Conv2D(3, 3, padding="same")(entry), 0.1))
+        )
+
+    first, second = part(), part()
+    first.name, second.name = "preprocessing", "second"
+    raw = keras.Input((*size, 3))
+    x = L.GlobalMaxPooling2D()(second(L.Conv2D(3, 1, name="conv2d")(first(raw))))
+    nested = keras.Model(raw, L.Dense(2, activation="softmax", name="head")(x))
+
+    wholes = {"operations": operations, "layers": layers, "nested": nested}
+    for name, model in wholes.items():
+        model.save(tmp_path / f"{name}.keras")
+    (tmp_path / "pool.toml").write_text(
+        "".join(
+            f"[[model]]\nname = '{name}'\nfile = '{name}.keras'\npreprocessing = 'tf'\n"
+            for name in wholes
+        )
+    )
+    np.save(tmp_path / "images.npy", images)
+    subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS,
+         str(tmp_path / "pool.toml"), str(tmp_path / "images.npy"), str(tmp_path)],
+        check=True,
+    )  # fmt: skip
+    pixels = ops.image.resize(images / np.float32(127.5) - 1, size, antialias=True)
+    for name, model in wholes.items():
+        found = np.load(tmp_path / f"{name}.npz")
+        head = model.layers[-1]
+        assert found["head_removed"].tolist() == [head.name]
+        features, outputs = (
+            np.asarray(keras.Model(model.inputs, tensor)(pixels))
+            for tensor in (head.input, head.output)
+        )
+        np.testing.assert_allclose(found["features"], features, atol=1e-5)
+        if name == "operations":
+            outputs = np.asarray(ops.softmax(outputs))
+        if name == "layers":
+            outputs = np.concatenate([1 - outputs, outputs], axis=1)
+        np.testing.assert_allclose(found["probabilities"], outputs, atol=1e-5)
 
 
 def test_a_model_object_is_saved_once_and_known_by_its_content(tmp_path: Path) -> None:

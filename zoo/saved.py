@@ -11,6 +11,7 @@ from zoo.candidate import DAMAGE, Candidate, content_digest
 from zoo.errors import InputError, WeightsUnavailableError
 
 _CLASSIFYING = ("softmax", "sigmoid", "linear")
+_COUNTED_DIGITS = 5  # of the numbers that Keras can have reached by counting names
 
 
 def save_once(model: Any, folder: Path) -> Path:
@@ -71,6 +72,7 @@ def load_file(candidate: Candidate) -> Any:
             "Lambda, and save it with model.save."
         ) from error
     check_graph(model, candidate.name)
+    _keep_names_free(model)
     return model
 
 
@@ -117,7 +119,7 @@ def grafted(network: Any, images: Any, pixels: Any) -> Any:
     def thawed(layer: Any) -> Any:
         return type(layer).from_config(_thawed(layer.get_config()))
 
-    _separate_names(network)
+    _separate_names(network, taken={step.name for step in keras.Model(images, pixels).operations})
     # Called itself, a network becomes one node; its method ``call`` runs through its layers.
     flat = keras.Model(images, network.call(pixels))
     while any(_is_graph(layer) for layer in flat.layers):
@@ -222,19 +224,51 @@ def _is_graph(layer: Any) -> bool:
     return isinstance(layer, keras.Model) and hasattr(layer, "operations")
 
 
-def _separate_names(network: Any) -> None:
-    """Rename layers of nested models that share a name, which one flat graph forbids."""
-    seen: set[str] = set()
+def _separate_names(network: Any, taken: set[str]) -> None:
+    """Rename what shares a name with another part of a network, or has one of those taken.
+
+    Nested models may use the same names for their layers and operations; a flat graph may not.
+    """
+    seen = set(taken)
 
     def visit(model: Any, prefix: str) -> None:
-        for layer in model.layers:
-            if _is_graph(layer):
-                visit(layer, f"{prefix}{layer.name}_")
-            elif layer.name in seen:
-                layer.name = f"{prefix}{layer.name}"
-            seen.add(layer.name)
+        for part in _parts(model):
+            while part.name in seen:
+                part.name = f"{prefix or 'own_'}{part.name}"
+            seen.add(part.name)
+            if _is_graph(part):
+                visit(part, f"{prefix}{part.name}_")
 
     visit(network, "")
+
+
+def _keep_names_free(network: Any) -> None:
+    """See to it that Keras names nothing from now on like a layer or operation of a network.
+
+    Keras counts the names it gives anew in each process and does not count those that it reads
+    from a file: what is then put in front of the network or behind it would be called the same.
+    """
+    import keras
+
+    for part in _parts(network):
+        if _is_graph(part):
+            _keep_names_free(part)
+        stem, _, number = part.name.rpartition("_")
+        if not (stem and number.isdecimal() and len(number) <= _COUNTED_DIGITS):
+            stem, number = part.name, "0"
+        while keras.backend.get_uid(stem) <= int(number):
+            pass  # each call counts one name of this stem
+
+
+def _parts(model: Any) -> list[Any]:
+    """Return the layers of a graph, nested graphs among them, and its plain operations.
+
+    The tensors that it takes are none: what it is put on brings its own.
+    """
+    import keras
+
+    operations = model.layers if isinstance(model, keras.Sequential) else model.operations
+    return [part for part in operations if not isinstance(part, keras.layers.InputLayer)]
 
 
 def _one_line(error: Exception) -> str:

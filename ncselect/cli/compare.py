@@ -16,6 +16,7 @@ from ncselect.cli.options import (
     err,
     integers,
     out,
+    pair,
 )
 from ncselect.listing import Format, show
 from zoo.errors import InputError
@@ -116,7 +117,7 @@ def compare(
         )
     lengths = None if epochs is None else integers("epochs", epochs, least=0)
     references = reference or [PLAIN]
-    chosen = dict(_pair(text) for text in where or [])
+    chosen = dict(pair("where", text) for text in where or [])
     chosen |= {} if dataset is None else {"dataset": dataset}
     chosen |= {} if seed is None else {"seed": str(seed)}
     every = read_curves(curves) if curves else RunStore(store or "runs", create=False).records()
@@ -157,10 +158,3 @@ def compare(
             show(flat_rows(comparison), output)
         case Format.table:
             out.print(leaderboard(comparison))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals or not value:
-        raise InputError(f"where: '{text}' came; give NAME=VALUE")
-    return name, value

@@ -1,4 +1,4 @@
-"""What the commands share: where they print, options that several take, how numbers are read."""
+"""What the commands share: where they print, options that several take, how values are read."""
 
 from __future__ import annotations
 
@@ -44,3 +44,11 @@ def integers(option: str, text: str, least: int = 1) -> list[int]:
         allowed = "positive numbers" if least else "positive numbers, or 0 for no training"
         raise InputError(f"{option}: '{text}' came; give {allowed}, such as 5,10")
     return numbers
+
+
+def pair(option: str, text: str) -> tuple[str, str]:
+    """Return the two sides of NAME=VALUE, or raise naming the option."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise InputError(f"{option}: '{text}' came; give NAME=VALUE")
+    return name, value

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ncselect.cli.options import FormatOption, StoreOption, err, out
+from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
-from zoo.errors import InputError
-
-if TYPE_CHECKING:
-    from ncselect.pretraining import SourceStage
 
 
 def pretrain(
@@ -74,9 +68,10 @@ def pretrain(
 ) -> None:
     """Train networks on a source dataset and make a pool of them for 'rank'."""
     from ncselect.pretraining import source_stage
+    from ncselect.progress import Progress
     from ncselect.types import Settings
 
-    with err.status("Reading the images …") as status:
+    with reading_images() as prepared:
         stage = source_stage(
             models,
             dataset,
@@ -101,51 +96,17 @@ def pretrain(
             workers=workers,
             threads=threads,
             keep=keep,
-            prepared=lambda done, total: status.update(
-                f"Reading the images … {done}" + (f" of {total}" if total else "")
-            ),
+            prepared=prepared,
         )
     if plan:
-        match output:
-            case Format.json:
-                typer.echo(json.dumps(stage.plan.to_dict(), indent=1))
-            case Format.csv:
-                show(stage.plan.to_dict()["runs"], output)
-            case Format.table:
-                out.print(stage.plan)
+        rows = stage.plan.to_dict()["runs"]
+        printed(stage.plan, output, as_csv=lambda: show(rows, Format.csv))
         return
-    err.print(stage.plan)
-    if stage.plan.is_long and not yes:
-        if not sys.stdin.isatty():
-            raise InputError("this is a long plan; start it with --yes, or look with --plan")
-        typer.confirm("Start?", abort=True, err=True)
-    _answer(stage, output)
-
-
-def _answer(stage: SourceStage, output: Format) -> None:
-    from ncselect.progress import Progress
-
+    agreed(stage.plan, is_long=stage.plan.is_long, yes=yes)
     names = [job.spec.model for job in stage.jobs]
-    try:
-        with Progress(names, stage.epochs, beta="", console=err) as watch:
-            answer = stage.pretrained(watch=watch)
-    except KeyboardInterrupt:
-        program = Path(sys.argv[0]).name
-        words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
-        command = shlex.join([*words, *sys.argv[1:]])
-        err.print(
-            f"Stopped. Every finished epoch is kept; go on with:\n{command}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit(130) from None
-    match output:
-        case Format.json:
-            typer.echo(answer.to_json())
-        case Format.csv:
-            show(answer.to_dict()["networks"], output)
-        case Format.table:
-            out.print(answer)
+    with resumable(), Progress(names, stage.epochs, beta="", console=err) as watch:
+        answer = stage.pretrained(watch=watch)
+    networks = answer.to_dict()["networks"]
+    printed(answer, output, as_csv=lambda: show(networks, Format.csv))
     if not answer.networks:
         raise typer.Exit(1)

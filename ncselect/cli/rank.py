@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,13 +14,9 @@ from ncselect.cli.options import (
     StoreOption,
     err,
     integers,
-    out,
 )
+from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
-from zoo.errors import InputError
-
-if TYPE_CHECKING:
-    from ncselect.selection import Selection
 
 
 def rank(
@@ -121,10 +114,11 @@ def rank(
 ) -> None:
     """Rank candidates by predicted final accuracy, after a few epochs of fine-tuning or none."""
     from ncselect.methods import DEFAULT
+    from ncselect.progress import Progress
     from ncselect.selection import selection
     from ncselect.types import Settings
 
-    with err.status("Reading the images …") as status:
+    with reading_images() as prepared:
         question = selection(
             models,
             dataset,
@@ -162,51 +156,19 @@ def rank(
             workers=workers,
             threads=threads,
             keep=keep,
-            prepared=lambda done, total: status.update(
-                f"Reading the images … {done}" + (f" of {total}" if total else "")
-            ),
+            prepared=prepared,
         )
     if plan:
-        match output:
-            case Format.json:
-                typer.echo(json.dumps(question.plan.to_dict(), indent=1))
-            case Format.csv:
-                show(question.plan.to_dict()["runs"], output)
-            case Format.table:
-                out.print(question.plan)
+        rows = question.plan.to_dict()["runs"]
+        printed(question.plan, output, as_csv=lambda: show(rows, Format.csv))
         return
-    err.print(question.plan)
-    if question.plan.is_long and not yes:
-        if not sys.stdin.isatty():
-            raise InputError("this is a long plan; start it with --yes, or look with --plan")
-        typer.confirm("Start?", abort=True, err=True)
-    _answer(question, output)
-
-
-def _answer(question: Selection, output: Format) -> None:
-    from ncselect.progress import Progress
-
+    agreed(question.plan, is_long=question.plan.is_long, yes=yes)
     names = [job.spec.model for job in question.jobs]
-    try:
-        with Progress(names, question.epochs, beta=question.beta, console=err) as watch:
-            ranking = question.ranking(watch=watch)
-    except KeyboardInterrupt:
-        program = Path(sys.argv[0]).name
-        words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
-        command = shlex.join([*words, *sys.argv[1:]])
-        err.print(
-            f"Stopped. Every finished epoch is kept; go on with:\n{command}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit(130) from None
-    match output:
-        case Format.json:
-            typer.echo(ranking.to_json())
-        case Format.csv:
-            typer.echo(ranking.to_csv(), nl=False)
-        case Format.table:
-            out.print(ranking)
+    with (
+        resumable(),
+        Progress(names, question.epochs, beta=question.beta, console=err) as watch,
+    ):
+        ranking = question.ranking(watch=watch)
+    printed(ranking, output, as_csv=lambda: typer.echo(ranking.to_csv(), nl=False))
     if not ranking.rows:
         raise typer.Exit(1)

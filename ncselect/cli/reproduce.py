@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ncselect.cli.options import StoreOption, err, out
+from ncselect.cli.options import StoreOption, err, out, pair
+from ncselect.cli.training import agreed, reading_images, resumable, typed_command
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,9 +87,9 @@ def reproduce(
         check_whole(workers=workers)
         pools, size = _stored(target, scale, store, chosen, where or []), scale_named(scale)
     else:
-        with err.status("Reading the images …") as status:
-            from ncselect.reproduction import reproduction
+        from ncselect.reproduction import reproduction
 
+        with reading_images() as prepared:
             asked = reproduction(
                 target,
                 scale=scale,
@@ -100,23 +99,18 @@ def reproduce(
                 store=store,
                 workers=workers,
                 threads=threads,
-                prepared=lambda name, done, total: status.update(
-                    f"Reading the images of {name} … {done}" + (f" of {total}" if total else "")
-                ),
+                prepared=lambda name, done, total: prepared(done, total, of=name),
             )
-        (out if plan else err).print(asked.summary())
         if plan:
+            out.print(asked.summary())
             return
-        if asked.is_long and not yes:
-            if not sys.stdin.isatty():
-                raise InputError("this is a long plan; start it with --yes, or look with --plan")
-            typer.confirm("Start?", abort=True, err=True)
+        agreed(asked.summary(), is_long=asked.is_long, yes=yes)
         pools, size = _completed(asked), asked.scale
     with ProgressBar(err) as bar:
         result = reproduced(target, pools, size, workers=workers, watch=bar)
     if asked is not None:
         result = asked.told(result)
-    written = result.save(output, command=_command())
+    written = result.save(output, command=typed_command())
     out.print(result)
     out.print(f"Written: {', '.join(map(str, written))}", soft_wrap=True, highlight=False)
 
@@ -130,7 +124,7 @@ def _stored(
     if datasets is not None:
         pairs = [text.partition("=") for text in datasets]
         names = {stored or called: called for called, _, stored in pairs}
-    chosen = dict(_pair(text) for text in where)
+    chosen = dict(pair("where", text) for text in where)
     return stored_pools(target, store, scale=scale, datasets=names, where=chosen)
 
 
@@ -138,43 +132,21 @@ def _completed(asked: Reproduction) -> tuple[Pool, ...]:
     from ncselect.progress_bar import ProgressBar
 
     total, done = asked.epochs, 0
-    try:
-        with ProgressBar(err) as bar:
+    with resumable(), ProgressBar(err) as bar:
 
-            def watch(model: str, event: Mapping[str, Any]) -> None:
-                nonlocal done
-                match event["event"]:
-                    case "observation" if event["epoch"] > 0:
-                        done += 1
-                        bar("epochs", done, max(total, done))
-                    case "finished" if not err.is_terminal:
-                        err.print(f"{model}: done, {done}/{total} epochs of all", highlight=False)
-                    case "failed":
-                        err.print(f"{model}: failed: {event['error']}", style="red", markup=False)
+        def watch(model: str, event: Mapping[str, Any]) -> None:
+            nonlocal done
+            match event["event"]:
+                case "observation" if event["epoch"] > 0:
+                    done += 1
+                    bar("epochs", done, max(total, done))
+                case "finished" if not err.is_terminal:
+                    err.print(f"{model}: done, {done}/{total} epochs of all", highlight=False)
+                case "failed":
+                    err.print(f"{model}: failed: {event['error']}", style="red", markup=False)
 
-            return asked.complete(watch=watch)
-    except KeyboardInterrupt:
-        err.print(
-            f"Stopped. Every finished epoch is kept; go on with:\n{_command()}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit(130) from None
-
-
-def _command() -> str:
-    program = Path(sys.argv[0]).name
-    words = ["python", "-m", "ncselect"] if program == "__main__.py" else [program]
-    return shlex.join([*words, *sys.argv[1:]])
+        return asked.complete(watch=watch)
 
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals or not value:
-        raise InputError(f"where: '{text}' came; give NAME=VALUE")
-    return name, value
