@@ -2,6 +2,7 @@
 # Score curve methods in random pools of 17 real 50-epoch curves, per dataset: with no history, with
 # finished curves on the other datasets, and with those of other models on the same dataset.
 # `combined` never has hyperparameters learned from the dataset it is scored on.
+# Three hours of two cores, half of it for `lc` and `bgrn`.
 # Usage: lemur.sh CURVES.jsonl.gz FOLDER; writes FOLDER/lemur-DATASET-HISTORY.json
 set -euo pipefail
 curves=$(realpath "$1") folder=$(realpath "$2")
@@ -21,9 +22,9 @@ for dataset in cifar-10 mnist celeba-gender; do
   combined=(--method "combined:hyperparameters=without-$dataset.json")
   score "$dataset" no-history 1000 --method window-mean --method inverse-epoch "${combined[@]}"
   for origin in other-datasets same-dataset; do
-    score "$dataset" "$origin" 200 --history "$curves" --history-from "$origin" --method cl \
+    score "$dataset" "$origin" 1000 --history "$curves" --history-from "$origin" --method cl \
       "${combined[@]}"
-    score "$dataset" "$origin-bgrn" 20 --history "$curves" --history-from "$origin" --method bgrn
+    score "$dataset" "$origin-bgrn" 1000 --history "$curves" --history-from "$origin" --method bgrn
   done
-  score "$dataset" lc 1000 --method lc:steps=400,burn_in=100
+  score "$dataset" lc 1000 --method lc
 done
