@@ -23,10 +23,14 @@ from bench.ablation.choices import (
 from bench.ablation.grid import best, grid
 from bench.ablation.intervals import Figures, Plan, Said, points
 from bench.ablation.lines import ridge_lines
+from bench.ablation.picking import picks
+from bench.ablation.power import power
+from bench.ablation.report import Question, filled, of_epochs
+from bench.ablation.rivals import Asked
 from bench.ablation.stored import DEFAULT, Pool, read_pools
 from bench.ablation.tables import interval, plain, sections
 from bench.ablation.training import pairs, repeats, seen, truths
-from ncselect.methods import method
+from ncselect.methods import METHODS, method
 from ncselect.numerics.agreement import compare
 from ncselect.numerics.capacitance import DEFINITIONS
 from ncselect.numerics.predicted import Predicted
@@ -61,7 +65,7 @@ def pool(target="digits", setting=DEFAULT, seed=0, models=MODELS, **signals):
             drop=DROPPED,
             **{f"beta/{GOOD}": left, f"beta/{BAD}": rng.random(HORIZON), **signals},
         )
-        records.append(made)
+        records.append(dataclasses.replace(made, facts={"steps_per_epoch": 20}))
     return Pool(target, setting, seed, HORIZON, tuple(records), {})
 
 
@@ -205,10 +209,11 @@ def test_definitions_are_those_recorded_the_default_first():
     names = definitions([pool()])
     assert names[0] == BAD
     assert GOOD in names
-    assert is_nothing("kernels/held/signed")
-    assert is_nothing("kernels/exact/absolute@all")
-    assert not is_nothing("kernels/held/entrywise/median")
-    assert not is_nothing("base/exact/signed")
+    assert is_nothing("kernels/held/signed", 2)
+    assert is_nothing("kernels/exact/absolute@all", 2)
+    assert not is_nothing("kernels/held/entrywise/median", 2)
+    assert not is_nothing("base/exact/signed", 2)
+    assert not is_nothing("kernels/held/signed", 3)
 
 
 def test_points_are_the_measures_of_the_product_for_many_orders_at_once():
@@ -351,6 +356,12 @@ def test_a_tail_counts_the_value_itself():
     assert tail(0.5, np.array([0.1, 0.2, 0.5])) == {"median": 0.2, "q95": 0.47, "p": 0.5}
 
 
+def test_a_figure_that_is_not_defined_has_no_tail():
+    nothing = {"median": None, "q95": None, "p": None}
+    assert tail(float("nan"), np.array([0.1, 0.2])) == nothing
+    assert tail(0.5, np.array([float("nan")])) == nothing
+
+
 def test_a_definition_that_refuses_a_model_is_no_choice():
     reads = made_reads()
     gone = pool("d", **{f"beta/{BAD}": [0.1] * 3 + [float("nan")] * (HORIZON - 3)})
@@ -377,6 +388,90 @@ def test_what_is_added_is_what_the_other_lacks():
     assert idle["half"]["rho"][0] < 0
 
 
+def test_nothing_is_added_to_what_is_the_same_for_all_and_no_weight_is_learned_of_it():
+    pools = [pool(target) for target in ("a", "b")]
+    figures = Figures(pools, Plan(pools, resamples=20, seed=0))
+    for one in pools:
+        figures.add(one, "same", said_of(np.ones(8)))
+        figures.add(one, "truth", said_of(one.truth))
+    assert added(figures, pools, "same", "truth")["partial_rho"] == [None] * 5
+    assert added(figures, pools, "same", "truth")["weights"] == {"a": 0.1, "b": 0.1}
+    assert added(figures, pools, "same", "same")["weights"] == {"a": 0.0, "b": 0.0}
+
+
+def resized(like, target):
+    """Return a pool of the same dataset under another name of its target."""
+    return dataclasses.replace(like, target=target)
+
+
+def test_sizes_of_one_dataset_are_one_draw_and_are_not_chosen_on_for_each_other():
+    pools = [pool("a"), resized(pool("a"), "a (small)"), pool("b")]
+    plan = Plan(pools, resamples=400, seed=0)
+    values = {one: np.full(401, value) for one, value in zip(pools, (0.0, 0.4, 1.0), strict=True)}
+    _, _, _, low, high = plan.interval(values)
+    assert (low, high) == (0.2, 1.0)  # both sizes or neither
+    found = picks(
+        {one: Read(one, 6) for one in pools}, Figures(pools, plan), names=[BAD, GOOD], epochs=6,
+        tune=None, report=None, against=[], draws=5, seed=0,
+    )  # fmt: skip
+    assert [(one["chosen_on"], one["reported_on"]) for one in found["definition"]["rotations"]] == [
+        (["b"], "a"),
+        (["b"], "a (small)"),
+        (["a", "a (small)"], "b"),
+    ]
+    figures = Figures(pools[:2], plan)
+    for one in pools[:2]:
+        figures.add(one, "truth", said_of(one.truth))
+    alone = added(figures, pools[:2], "truth", "truth")
+    assert "learned" not in alone
+    assert alone["half"]["rho"][0] == 0.0
+
+
+def test_a_definition_that_is_0_by_theorem_is_0_whatever_rounding_left():
+    zero = "kernels/held/signed"
+    noise = 1e-8 * np.random.default_rng(0).normal(size=HORIZON)
+    one = pool(**{f"beta/{zero}": noise})
+    read = Read(one, 8)
+    assert not read.inputs(zero).any()
+    said = [read.said(name, DEFAULT_READING).scores.tolist() for name in (zero, "window-mean")]
+    assert said[0] == said[1]
+    deeper = dataclasses.replace(one, records=changed(one.records, probe_units=(64, 64, 64)))
+    assert Read(deeper, 8).inputs(zero)[0].tolist() == noise[:8].tolist()
+    refused = pool(**{f"beta/{zero}": [float("nan"), *noise[1:]]})
+    assert np.isnan(Read(refused, 8).inputs(zero)).all()
+
+
+def test_a_constant_signal_leaves_a_report_that_can_be_written():
+    pools = [
+        pool(target, **{f"beta/{BAD}": np.full(HORIZON, 3.0), "training-loss": np.zeros(HORIZON)})
+        for target in ("a", "b")
+    ]
+    same = pool("c", **{"validation-accuracy": np.full(HORIZON, 0.5)})
+    for held in (pools, [*pools, same]):
+        figures = Figures(held, Plan(held, resamples=20, seed=0))
+        question = Question(6, asked=Asked(without=frozenset(METHODS)), draws=5)
+        reads, _ = filled(figures, held, question, slow=False, watch=lambda _: None)
+        found = of_epochs(figures, reads, question, ())
+        json.dumps(found, allow_nan=False)
+    rows = found["rows"]
+    assert rows[f"β {BAD}"]["failures"]["zero_distance"] is None  # its range is 0, 0 outside
+    assert "rho" not in rows[f"β {BAD}"]  # in c all models are predicted alike
+    assert found["picking"]["definition"]["chance"]["default"]["rho"] is None
+
+
+def test_power_rises_with_the_gain_and_equal_rankings_are_told_apart_seldom():
+    def seen(gain, seeds=1):
+        rng = np.random.default_rng(0)
+        return power(3, 12, seeds, gain, trials=30, resamples=60, rng=rng)
+
+    equal, better = seen(0.0), seen(0.7, seeds=3)
+    assert equal.fixed <= 0.1
+    assert equal.resampled <= 0.1
+    assert better.fixed >= 0.9
+    assert better.fixed >= better.resampled > 0.5
+    assert seen(0.0) == equal
+
+
 def test_ranks_are_joined_on_models_that_both_answered():
     joined = together(said_of([0.1, 0.5, 0.9]), said_of([np.nan, 7.0, 3.0]), 0.25)
     assert np.isnan(joined.scores[0, 0])
@@ -387,7 +482,8 @@ def test_two_protocols_are_paired_by_model_target_and_seed():
     frozen = pool()
     better = with_truth(frozen, frozen.truth[::-1] + 0.02, setting="probe_head=trained")
     apart = pool("elsewhere", setting="probe_head=trained")
-    found = pairs([better, frozen, apart])
+    found, left_out = pairs([better, frozen, apart])
+    assert left_out == {}
     assert list(found) == [(DEFAULT, "probe_head=trained")]
     ((both),) = found[DEFAULT, "probe_head=trained"]
     assert both == (frozen, better)
@@ -407,6 +503,51 @@ def test_two_protocols_are_paired_by_model_target_and_seed():
     assert oracle["oracle"]["rho"]["first"][0] == oracle["oracle"]["rho"]["second"][0] == 1.0
     assert oracle["oracle"]["rho"]["difference"][0] == 0.0
     assert oracle["oracle"]["regret_points"]["across"][0] == pytest.approx(lost)
+
+
+def test_two_protocols_are_held_against_each_other_on_the_models_that_both_answered():
+    first, second = pool(), pool(models=MODELS[:6], setting="probe_head=trained")
+    second = with_truth(second, first.truth[:6])
+    rng = np.random.default_rng(0)
+    same = rng.random(8)
+    figures = Figures([first, second], Plan([first, second], resamples=50, seed=0))
+    figures.add(first, "alike on six", said_of(same))
+    figures.add(second, "alike on six", said_of(same[:6]))
+    figures.add(first, "refuses one", said_of(same))
+    figures.add(second, "refuses one", said_of([np.nan, *same[1:6]]))
+    found = seen(figures, [(first, second)], ["alike on six", "refuses one"])
+    for label, kept in (("alike on six", slice(0, 6)), ("refuses one", slice(1, 6))):
+        by_hand = points(first.truth[kept], same[kept])
+        for measure, value in zip(("rho", "regret_points"), by_hand, strict=True):
+            of = found[label][measure]
+            assert of["difference"] == [0.0] * 5
+            assert of["first"] == of["second"] == of["across"]
+            assert of["first"][0] == pytest.approx(value, abs=1e-3)
+
+
+def test_trainings_of_different_length_are_not_paired():
+    first = pool()
+    longer = dataclasses.replace(pool(setting="longer"), horizon=HORIZON - 1)
+    more, unknown = (
+        dataclasses.replace(
+            pool(setting=setting),
+            records=tuple(dataclasses.replace(one, facts=facts) for one in pool().records),
+        )
+        for setting, facts in (
+            ("more", {"steps_per_epoch": 20, "steps_per_observation": 21}),
+            ("unknown", {}),
+        )
+    )
+    found, left_out = pairs([first, longer, more, unknown])
+    assert found == {}
+    assert left_out == {
+        "default → longer, digits, seed 0": "the first has its truth at epoch 12 after 240 steps, "
+        "the second at epoch 11 after 220 steps",
+        "default → more, digits, seed 0": "the first has its truth at epoch 12 after 240 steps, "
+        "the second at epoch 12 after 252 steps",
+        "default → unknown, digits, seed 0": "the first has its truth at epoch 12 after 240 steps, "
+        "the second at epoch 12 after unknown steps",
+    }
 
 
 def test_repeats_say_how_much_the_seed_moves():
@@ -429,6 +570,7 @@ def stored(folder, records):
         with store.run(record.spec).writer() as writer:
             for seen_ in record.observations:
                 writer.append(seen_, [])
+            writer.keep_facts(record.facts)
             for epoch, accuracy in record.truth.items():
                 writer.keep_truth(epoch, accuracy)
     return folder
@@ -492,11 +634,34 @@ def test_one_name_for_two_candidates_is_refused(tmp_path):
         read_pools([folder], epochs=6)
 
 
+def test_scores_of_one_store_serve_the_runs_of_another(tmp_path):
+    stored(tmp_path / "old", pool().records)
+    first, *_ = pool().records
+    with RunStore(tmp_path / "old").features_of(first.spec).writer() as writer:
+        writer.keep_scores({"knn": 0.75}, {"leep": "it has no source head"})
+    new = changed(pool().records, measure_whole=True)
+    stored(tmp_path / "new", new)
+    for order in (("old", "new"), ("new", "old")):
+        ((one,), _) = read_pools([tmp_path / name for name in order], epochs=6)
+        assert all(record.spec.settings.measure_whole for record in one.records)
+        assert [record.scores.get("knn") for record in one.records] == [0.75, *[None] * 7]
+        assert one.records[0].unscored["leep"] == "it has no source head"
+
+
+def test_two_runs_of_one_training_that_disagree_are_refused(tmp_path):
+    stored(tmp_path / "old", pool().records)
+    (first, *others) = changed(pool().records, measure_whole=True)
+    stored(tmp_path / "new", [dataclasses.replace(first, truth={HORIZON: 0.123}), *others])
+    with pytest.raises(InputError, match="two runs of 'net-a' on digits, default, seed 0, have"):
+        read_pools([tmp_path / "old", tmp_path / "new"], epochs=6)
+
+
 def test_numbers_of_tables_are_short_and_intervals_the_widest():
     assert interval([0.523, -0.204, 1.0, -0.404, 1.0]) == ".52 [−.40, 1.00]"
     assert interval([12.3456, 1.0, 20.0]) == "12.35 [1.00, 20.00]"
     assert interval([None, None, None]) == "–"
     assert plain(-0.001) == ".00"
+    assert plain(1 / 301, 3) == ".003"
 
 
 def test_the_command_reports_every_part(tmp_path, capsys, monkeypatch):
@@ -513,11 +678,14 @@ def test_the_command_reports_every_part(tmp_path, capsys, monkeypatch):
         )
         for one in pool("b").records
     ]
+    plain = [dataclasses.replace(one, facts={"steps_per_epoch": 20}) for one in plain]
     runs = [
         *(record for target in ("a", "b", "c") for record in pool(target).records),
         *pool("a", seed=1).records,
-        *changed(pool("a").records, probe_head="trained"),
+        *changed(pool("a").records[:7], probe_head="trained"),
+        *changed([pool("a").records[7].observed(4)], probe_head="trained"),
         *changed(plain, unit="classifier"),
+        *pool("missing").records[:2],
     ]
     folder = stored(tmp_path / "runs", runs)
     asked = [
@@ -548,10 +716,22 @@ def test_the_command_reports_every_part(tmp_path, capsys, monkeypatch):
     assert document["budget"][f"β {BAD}"]["6 less 5"][0] is not None
     text = "\n\n".join(sections(document))
     assert f"| c | {GOOD}; {DEFAULT_READING} |" in text
-    assert f"| β {GOOD} | {interval(rows[f'β {GOOD}']['rho'])} |" in text
+    assert f"| β {GOOD} | 4 | {interval(rows[f'β {GOOD}']['rho'])} |" in text
     assert "## Seeds" in text
+    assert "| prior | nothing is known of net-a on other datasets" in text
+    assert "| missing, default, seed 0 | 2 of 2 runs can be scored" in text
+    assert "a, probe_head=trained, seed 0: net-h | only 4 of 6 epochs were run" in text
     assert all(len({row.count("|") for row in part.splitlines()}) == 1
                for part in text.split("\n\n") if part.startswith("|"))  # fmt: skip
-    monkeypatch.setattr("sys.argv", [*asked, "--report", "nowhere"])
-    assert main() == 2
-    assert "target: 'nowhere' is not among a, b, c" in capsys.readouterr().err
+    for options, expected in (
+        (["--report", "nowhere"], "report: target 'nowhere' is not among a, b, c"),
+        (["--tune", "a,d", "--report", "b"], "tune: target 'd' is not among a, b, c"),
+        (["--tune", "a"], "tune: nothing is reported of what is chosen on a; name the target"),
+        (["--tune", "a,b", "--report", "a"], "report: 'a' is chosen on, too, as a; name targets"),
+        (["--hyperparameters", "d=f.json"], "hyperparameters: target 'd' is not among a, b, c"),
+        (["--hyperparameters", "f.json"], "hyperparameters: 'f.json' is no TARGET=FILE"),
+        (["--without", "bgm"], "unknown method 'bgm'. Did you mean bgrn"),
+    ):
+        monkeypatch.setattr("sys.argv", [*asked, *options])
+        assert main() == 2
+        assert expected in capsys.readouterr().err

@@ -13,14 +13,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.ablation.choices import DEFAULT_READING, INVERSE_EPOCH, NO_INPUT, definitions
-from bench.ablation.intervals import LEVEL, Document, Figures, Plan
+from bench.ablation.intervals import LEVEL, Document, Figures, Plan, number
 from bench.ablation.report import (
     AS_USUAL,
     DRAWN,
@@ -33,13 +33,14 @@ from bench.ablation.report import (
 )
 from bench.ablation.rivals import QUICK, SLOW, Asked
 from bench.ablation.stored import DEFAULT, Pool, read_pools
-from bench.ablation.training import pairs, protocols, repeats, seen, truths
+from bench.ablation.training import between, pairs, protocols, repeats, seen, truths
+from ncselect.methods import METHODS
 from ncselect.methods.extrapolation import DEFAULT_DEFINITION
-from zoo.errors import InputError
+from zoo.errors import InputError, UnknownNameError
 
 WATCHED = (
     "last-value", "best-value", NO_INPUT, INVERSE_EPOCH, "training-loss", RANDOM,
-    "imagenet-top1", "linear-head", "combined",
+    "parameters", "imagenet-top1", "linear-head", "combined",
 )  # fmt: skip
 """Rivals that are followed across protocols, seeds and budgets."""
 
@@ -56,13 +57,13 @@ def main() -> int:
     try:
         document = ablation(
             asked.stores,
-            epochs=[int(one) for one in asked.epochs.split(",")],
+            epochs=asked.epochs,
             horizon=asked.horizon,
             tune=asked.tune.split(",") if asked.tune else None,
             report=asked.report,
             rivals=Asked(
-                dict(one.split("=", 1) for one in asked.hyperparameters),
-                frozenset(asked.without.split(",")),
+                files(asked.hyperparameters),
+                frozenset(asked.without.split(",")) if asked.without else frozenset(),
             ),
             resamples=asked.resamples,
             draws=asked.draws,
@@ -80,7 +81,12 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.ablation", description=__doc__)
     parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
     parser.add_argument("--horizon", type=int, help="epoch of the truth; default: each run's last")
-    parser.add_argument("--epochs", default="5,8,10", help="observation lengths")
+    parser.add_argument(
+        "--epochs",
+        type=lambda text: [int(one) for one in text.split(",")],
+        default="5,8,10",
+        help="observation lengths",
+    )
     parser.add_argument("--tune", help="targets to choose on, separated by commas")
     parser.add_argument("--report", help="the target to report what was chosen")
     parser.add_argument(
@@ -129,7 +135,8 @@ def ablation(
     Raises
     ------
     InputError
-        If the stores hold no pool, or not the targets that were named.
+        If the stores hold no pool, or not the targets that were named; if a method is not known,
+        or what is reported would be chosen on, or is chosen on nothing.
     """
     pools, left_out = read_pools(stores, epochs=max(epochs), horizon=horizon)
     by_protocol = protocols(pools)
@@ -138,14 +145,21 @@ def ablation(
         if DEFAULT in by_protocol
         else max(by_protocol, key=lambda one: len(by_protocol[one]))
     )
-    check_targets(by_protocol[main_one], [*(tune or []), *([report] if report else [])])
+    check_targets(by_protocol[main_one], tune, report)
+    check_rivals(rivals, pools)
+    paired, unpaired = pairs(pools)
     plan = Plan(pools, resamples=resamples, seed=seed)
     names = definitions(pools)
     default = beta(DEFAULT_DEFINITION)
     document: Document = {
-        "protocol": protocol(resamples, draws, seed) | {"choices_of": main_one},
+        "protocol": protocol(resamples, draws, seed)
+        | {
+            "choices_of": main_one,
+            "combined_learned_without": sorted(rivals.hyperparameters),
+            "not_asked": sorted(rivals.without),
+        },
         "pools": [described(pool) for pool in pools],
-        "left_out": left_out,
+        "left_out": left_out | unpaired,
     }
     choices: Document = {}
     across: dict[str, Document] = {"protocols": {}, "training": {}, "repeats": {}}
@@ -182,7 +196,7 @@ def ablation(
             for setting, here in by_protocol.items()
         }
         across["training"][str(length)] = {
-            between(*both): seen(figures, found, headline) for both, found in pairs(pools).items()
+            between(*both): seen(figures, found, headline) for both, found in paired.items()
         }
         across["repeats"][str(length)] = {
             setting: found
@@ -192,7 +206,7 @@ def ablation(
     document |= {
         "choices": choices,
         "budget": budget(kept, plan),
-        "truths": {between(*both): truths(plan, found) for both, found in pairs(pools).items()},
+        "truths": {between(*both): truths(plan, found) for both, found in paired.items()},
         **across,
         "remarks": remarks,
     }
@@ -212,14 +226,64 @@ def budget(kept: Mapping[int, Watched], plan: Plan) -> dict[str, Document]:
     return found
 
 
-def check_targets(pools: Sequence[Pool], named: Sequence[str]) -> None:
-    """Raise an InputError unless the stores hold every target that was named."""
+def files(given: Sequence[str]) -> dict[str, str]:
+    """Return target → file of TARGET=FILE each.
+
+    Raises
+    ------
+    InputError
+        If one has no target or no file, or a target has two.
+    """
+    found: dict[str, str] = {}
+    for one in given:
+        target, _, file = one.partition("=")
+        if not target or not file or target in found:
+            raise InputError(
+                f"hyperparameters: '{one}' is no TARGET=FILE of a target of its own; give each "
+                "target one file, such as --hyperparameters digits=without-digits.json"
+            )
+        found[target] = file
+    return found
+
+
+def check_rivals(asked: Asked, pools: Sequence[Pool]) -> None:
+    """Raise an InputError unless every method and target named in what is asked is known."""
+    for name in sorted(asked.without - set(METHODS)):
+        raise UnknownNameError("method", name, METHODS, "It was named with --without.")
+    _check_known("hyperparameters", asked.hyperparameters, pools)
+
+
+def check_targets(pools: Sequence[Pool], tune: Sequence[str] | None, report: str | None) -> None:
+    """Raise an InputError unless what is named can be chosen on and reported."""
+    _check_known("tune", tune or [], pools)
+    _check_known("report", [] if report is None else [report], pools)
+    if report is None:
+        if tune:
+            raise InputError(
+                "tune: nothing is reported of what is chosen on "
+                f"{', '.join(tune)}; name the target to report with --report"
+            )
+        return
+    datasets = {pool.target: pool.dataset for pool in pools}
+    shared = [one for one in tune or [] if datasets[one] == datasets[report]]
+    if shared:
+        raise InputError(
+            f"report: '{report}' is chosen on, too, as {', '.join(shared)}; name targets of other "
+            "datasets with --tune"
+        )
+    if set(datasets.values()) == {datasets[report]}:
+        raise InputError(
+            f"report: there is no other dataset than that of '{report}' to choose on; add a store "
+            "with another"
+        )
+
+
+def _check_known(argument: str, named: Iterable[str], pools: Sequence[Pool]) -> None:
     known = list(dict.fromkeys(pool.target for pool in pools))
     for name in named:
         if name not in known:
             raise InputError(
-                f"target: '{name}' is not among {', '.join(known)}; name one of them with --tune "
-                "and --report"
+                f"{argument}: target '{name}' is not among {', '.join(known)}; name one of them"
             )
 
 
@@ -247,16 +311,10 @@ def described(pool: Pool) -> Document:
         "seed": pool.seed,
         "horizon": pool.horizon,
         "truth": {
-            name: round(float(value), 4)
-            for name, value in zip(pool.models, pool.truth, strict=True)
+            name: number(value, 4) for name, value in zip(pool.models, pool.truth, strict=True)
         },
         "excluded": dict(pool.excluded),
     }
-
-
-def between(one: str, other: str) -> str:
-    """Return the name of a comparison of two protocols."""
-    return f"{one} → {other}"
 
 
 def printed(value: object, depth: int = PLAIN_DEPTH) -> str:

@@ -54,10 +54,11 @@ def added(
     Returns
     -------
     dict
-        ``partial_rho``: Spearman's correlation of ``extra`` with the truth given ``base``, 0
-        where both order alike or ``base`` leaves nothing to explain;
+        ``pools``: how many have both; ``partial_rho``: Spearman's correlation of ``extra`` with
+        the truth given ``base``, 0 where both order alike or ``base`` leaves nothing to explain,
+        not defined where either is the same for all models;
         ``half``: gains in ρ and regret by adding the ranks of both; ``learned``: the same, the
-        weight that is best on the other targets (none may be), and those weights.
+        weight that is best on the targets of other datasets (none may be), and those weights.
     """
     said = {
         pool: (one, other)
@@ -69,21 +70,24 @@ def added(
     if not said:
         return None
     partial = {pool: _partial(figures, pool, *both) for pool, both in said.items()}
-    found: dict[str, object] = {"partial_rho": figures.plan.interval(partial)}
+    found: dict[str, object] = {
+        "pools": len(said),
+        "partial_rho": figures.plan.interval(partial),
+    }
     weights = _learned(said)
     for name, weight in (
-        ("half", dict.fromkeys(weights, 0.5)),
+        ("half", {pool.target: 0.5 for pool in said}),
         ("learned", weights),
     ):
         label = f"{base} + {extra}, {name}"
         for pool, both in said.items():
-            if weight.get(pool.target) is not None:
+            if pool.target in weight:
                 figures.add(pool, label, together(*both, weight[pool.target]))
         found[name] = {
             measure: figures.difference(label, base, measure, list(said))
             for measure in ("rho", "regret_points")
         }
-    if len(weights) > 1:
+    if weights:
         found["weights"] = {target: round(weight, 2) for target, weight in weights.items()}
     else:
         del found["learned"]
@@ -91,14 +95,17 @@ def added(
 
 
 def _learned(said: Mapping[Pool, tuple[Said, Said]]) -> dict[str, float]:
-    """Return target → the weight with the highest mean ρ on the others, the smallest of equals."""
-    targets = list(dict.fromkeys(pool.target for pool in said))
+    """Return target → the weight with the highest mean ρ on other datasets, the smallest of equals.
+
+    Targets without another dataset beside them have none.
+    """
+    datasets = {pool.target: pool.dataset for pool in said}
     tried = (0.0, *WEIGHTS)
     rho = {
         target: np.mean(
             [
                 [
-                    np.nanmean(points(pool.truth[kept], together(*both, w).scores[:, kept])[0])
+                    np.mean(points(pool.truth[kept], together(*both, w).scores[:, kept])[0])
                     for w in tried
                 ]
                 for pool, both in said.items()
@@ -106,12 +113,14 @@ def _learned(said: Mapping[Pool, tuple[Said, Said]]) -> dict[str, float]:
             ],
             axis=0,
         )
-        for target in targets
+        for target in datasets
     }
     weights = {}
-    for target in targets:
-        others = [rho[one] for one in targets if one != target]
-        weights[target] = float(tried[int(np.argmax(np.mean(others, axis=0)))]) if others else 0.0
+    for target, dataset in datasets.items():
+        others = [rho[one] for one, its in datasets.items() if its != dataset]
+        if others:
+            means = np.mean(others, axis=0)
+            weights[target] = tried[int(np.where(np.isnan(means), -np.inf, means).argmax())]
     return weights
 
 
@@ -132,7 +141,8 @@ def _partial(figures: Figures, pool: Pool, base: Said, extra: Said) -> Floats:
         xt, xg, gt = rho(row, truth), rho(row, given), rho(given, truth)
         rest = (1 - xg**2) * (1 - gt**2)
         with np.errstate(invalid="ignore", divide="ignore"):
-            each.append(np.where(rest > 1e-9, (xt - xg * gt) / np.sqrt(rest), 0.0))
+            partial = np.where(rest > 1e-9, (xt - xg * gt) / np.sqrt(rest), 0.0)
+        each.append(np.where(np.isnan(xt + rest), np.nan, partial))
     values[held] = np.mean(each, axis=0)
     return values
 

@@ -54,12 +54,15 @@ def exchanged_inputs(
     return measured(found)
 
 
-def tail(value: float, drawn: NDArray[np.float64]) -> dict[str, float]:
+def tail(value: float, drawn: NDArray[np.float64]) -> dict[str, float | None]:
     """Return median and 95% quantile of chance, and how much of it is as high as a value.
 
-    The value itself counts as one of chance's, so that the share is never 0.
+    The value itself counts as one of chance's, so that the share is never 0. What is not defined
+    is None.
     """
     drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn) or not np.isfinite(value):
+        return {"median": None, "q95": None, "p": None}
     higher = int((drawn >= value - 1e-9).sum())
     return {
         "median": round(float(np.median(drawn)), 3),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.ablation.intervals import Said
+from bench.ablation.intervals import Said, number
 from bench.ablation.lines import INPUTS, Lines, ridge_lines, starts, taken, windowed_lines
 from bench.ablation.stored import Pool
 from ncselect.methods.extrapolation import DEFAULT_DEFINITION, DEFAULT_WINDOW
@@ -84,10 +84,13 @@ def definitions(pools: Iterable[Pool]) -> list[str]:
     return sorted(known, key=lambda name: name != DEFAULT_DEFINITION)
 
 
-def is_nothing(definition: str) -> bool:
-    """Tell whether a definition is 0 whatever the network: two dense layers and Σ(p − y) = 0."""
+def is_nothing(definition: str, hidden: int) -> bool:
+    """Tell whether a definition is 0 whatever the network, by a probe's number of hidden layers.
+
+    With two of them what is left of β is P(2, 3)·1, and Σ(p − y) = 0; with three it is not.
+    """
     layers, _, sign = definition.removesuffix(ON_ALL).split("/")[:3]
-    return layers == "kernels" and sign != "entrywise"
+    return layers == "kernels" and sign != "entrywise" and hidden <= 2
 
 
 def denominator(definition: str) -> str:
@@ -232,7 +235,10 @@ class Read:
         if name == NO_INPUT:
             return np.ones_like(self.accuracy)
         recorded = name if name.removesuffix(ON_ALL) in CONTROLS else BETA + name
-        return signal(self.pool, recorded, self.epochs)
+        values = signal(self.pool, recorded, self.epochs)
+        if recorded != name and is_nothing(name, self.pool.hidden):
+            values[np.isfinite(values)] = 0.0  # what was recorded may be rounding
+        return values
 
     def _window(self, name: str, reading: Reading) -> tuple[Floats, NDArray[np.intp], Floats]:
         """Return an input, where each run's window starts, and h(0) there."""
@@ -298,15 +304,13 @@ def along_the_run(pool: Pool, definition: str) -> dict[str, float]:
     }
 
 
-def averaged(found: Mapping[Pool, Mapping[str, float]]) -> dict[str, float]:
-    """Return the means over pools, the seeds of a target first."""
+def averaged(found: Mapping[Pool, Mapping[str, float]]) -> dict[str, float | None]:
+    """Return the means over pools, the seeds of a target first; None where one is not finite."""
     by_target: dict[str, list[Mapping[str, float]]] = {}
     for pool, one in found.items():
         by_target.setdefault(pool.target, []).append(one)
     names = dict.fromkeys(name for one in found.values() for name in one)
-    return {
-        name: round(float(np.mean(_target_means(name, by_target.values()))), 3) for name in names
-    }
+    return {name: number(np.mean(_target_means(name, by_target.values()))) for name in names}
 
 
 def _target_means(name: str, by_target: Iterable[Sequence[Mapping[str, float]]]) -> list[float]:

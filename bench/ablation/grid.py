@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.ablation.choices import ON_ALL, Read, Reading, readings
-from bench.ablation.intervals import points
+from bench.ablation.intervals import number, points
 from bench.ablation.stored import Pool
 
 Floats = NDArray[np.float64]
@@ -59,14 +59,14 @@ class Grid:
             found[pool] = (rho.ravel(), regret.ravel())
         return measured(found)
 
-    def axes(self) -> dict[str, dict[str, dict[str, float]]]:
+    def axes(self) -> dict[str, dict[str, dict[str, float | None]]]:
         """Return axis → value → mean ρ and regret of all choices that have it."""
         if not self.names:
             return {}
         shape = (len(self.names), len(self.readings))
         rho, regret = (one.mean(axis=0).reshape(shape) for one in self.measured())
         parts = [_parts(name) for name in self.names]
-        found: dict[str, dict[str, dict[str, float]]] = {}
+        found: dict[str, dict[str, dict[str, float | None]]] = {}
         for axis in parts[0]:
             values = [part[axis] for part in parts]
             found[axis] = {
@@ -150,9 +150,9 @@ def _parts(name: str) -> dict[str, str]:
     }
 
 
-def _means(rho: Floats, regret: Floats) -> dict[str, float]:
+def _means(rho: Floats, regret: Floats) -> dict[str, float | None]:
     return {
-        "rho": round(float(np.nanmean(rho)), 3),
-        "regret_points": round(float(np.nanmean(regret)), 2),
+        "rho": number(np.mean(rho)),
+        "regret_points": number(np.mean(regret), 2),
         "choices": int(rho.size),
     }

@@ -2,7 +2,8 @@
 
 A resample draws the models with replacement, the same in every pool that has them (the pools share
 their models, so their luck is shared, too), then the seeds of each target; and, for the second
-interval, the targets. Both share all draws. With few targets the second interval is itself a
+interval, the targets; those of one dataset, such as two sizes of it, are drawn together. Both share
+all draws. With few targets the second interval is itself a
 rough figure: of three targets there are ten different resamples.
 
 References: Efron, Annals of Statistics 7 (1979); Owen, The pigeonhole bootstrap, Annals of Applied
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +64,11 @@ class Plan:
         self._column = {name: place for place, name in enumerate(models)}
         self._models = everything
         targets = list(dict.fromkeys(pool.target for pool in pools))
-        self._targets = dict(zip(targets, _weights(len(targets), resamples, rng).T, strict=True))
+        datasets = list(dict.fromkeys(pool.dataset for pool in pools))
+        drawn_datasets = _weights(len(datasets), resamples, rng).T
+        self._targets = {
+            pool.target: drawn_datasets[datasets.index(pool.dataset)] for pool in pools
+        }
         self._seeds: dict[tuple[str, int], Floats] = {}
         for target in targets:
             seeds = list(dict.fromkeys(pool.seed for pool in pools if pool.target == target))
@@ -107,7 +113,7 @@ class Plan:
         fixed = _mean(means, np.ones_like(means))
         resampled = _mean(means, np.array([self._targets[target] for target in by_target]))
         return [
-            _number(edge, digits) for edge in (fixed[0], *_edges(fixed[1:]), *_edges(resampled[1:]))
+            number(edge, digits) for edge in (fixed[0], *_edges(fixed[1:]), *_edges(resampled[1:]))
         ]
 
 
@@ -260,5 +266,6 @@ def _edges(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _number(value: float, digits: int) -> float | None:
+def number(value: float | np.floating[Any], digits: int = 3) -> float | None:
+    """Return a figure as JSON has it: rounded, None where it is not defined."""
     return round(float(value), digits) if np.isfinite(value) else None

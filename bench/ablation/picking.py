@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.ablation.chance import exchanged_inputs, random_inputs, tail
 from bench.ablation.choices import CONTROLS, INVERSE_EPOCH, NO_INPUT, Read, said
 from bench.ablation.grid import Grid, Measured, best, grid
-from bench.ablation.intervals import MEASURES, Document, Figures
+from bench.ablation.intervals import MEASURES, Document, Figures, number
 from bench.ablation.stored import Pool
 
 WITHOUT = (NO_INPUT, INVERSE_EPOCH, *CONTROLS)
@@ -61,7 +61,7 @@ def picks(
         inputs that need none, of which the first is none at all.
     """
     targets = list(dict.fromkeys(pool.target for pool in reads))
-    rotated = _rotations(targets, tune, report)
+    rotated = _rotations(list(reads), tune, report)
     real, without = grid(reads, names, epochs), grid(reads, WITHOUT, epochs)
     if not real.names:
         return {"left_out": list(names)}
@@ -102,14 +102,21 @@ def picks(
 
 
 def _rotations(
-    targets: Sequence[str], tune: Sequence[str] | None, report: str | None
+    pools: Sequence[Pool], tune: Sequence[str] | None, report: str | None
 ) -> list[Rotation]:
-    places = range(len(targets))
-    if report is not None:
-        held = targets.index(report)
-        chosen = places if tune is None else [targets.index(one) for one in tune]
-        return [([place for place in chosen if place != held], held)]
-    return [([one for one in places if one != held], held) for held in places if len(targets) > 1]
+    """Return what is chosen on and reported: never two targets of the same dataset."""
+    datasets = {pool.target: pool.dataset for pool in pools}
+    targets = list(datasets)
+    rotated = []
+    for held, target in enumerate(targets):
+        tuned = [
+            place
+            for place, one in enumerate(targets)
+            if datasets[one] != datasets[target] and (tune is None or one in tune)
+        ]
+        if tuned and report in (None, target):
+            rotated.append((tuned, held))
+    return rotated
 
 
 def _picked(
@@ -165,7 +172,7 @@ def _chance(
         of chance, what :func:`bench.ablation.chance.tail` returns.
     """
     kinds: dict[str, Callable[[Measured], NDArray[np.float64]]] = {
-        "highest": lambda one: np.nanmax(one[0][..., among].mean(axis=-2), axis=-1),
+        "highest": lambda one: _highest(one[0][..., among].mean(axis=-2)),
         "default": lambda one: one[0][..., among[0]].mean(axis=-1),
     }
     if rotated:
@@ -173,10 +180,16 @@ def _chance(
     found: Document = {}
     for name, of in kinds.items():
         value = float(of(real))
-        found[name] = {"rho": round(value, 3)} | {
+        found[name] = {"rho": number(value)} | {
             kind: tail(value, of(one)) for kind, one in drawn.items()
         }
     return found
+
+
+def _highest(rho: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the highest along the last axis; nan where none is defined."""
+    highest = np.where(np.isnan(rho), -np.inf, rho).max(axis=-1)
+    return np.where(np.isneginf(highest), np.nan, highest)
 
 
 def _reported(

@@ -38,8 +38,14 @@ DRAWN = 100
 
 RIDGE_CONTROLS = (NO_INPUT, INVERSE_EPOCH, *CONTROLS)
 RANDOM = "random-input"
-BASES = ("last-value", "best-value", "training-loss", "imagenet-top1", "linear-head", "combined")
+BASES = (
+    "last-value", "best-value", "training-loss", "parameters", "imagenet-top1", "linear-head",
+    "combined",
+)  # fmt: skip
 """Rankings that β is added to."""
+
+PICKED = "picked definition"
+"""Label of what :func:`picks` chose on the targets of other datasets."""
 
 
 AS_USUAL = Asked()
@@ -145,7 +151,10 @@ def of_epochs(
     for name in names:
         rows[beta(name)] = _row(
             figures, pools, beta(name), [beta(default), *against, permuted(name)]
-        ) | {"failures": _failures(reads, name, question.epochs, figures)}
+        ) | {
+            "always_zero": is_nothing(name, pools[0].hidden),
+            "failures": _failures(reads, name, question.epochs, figures),
+        }
     rows[beta(default)]["less_each"] = {
         target: _less(figures, here, beta(default), against, ends=3)
         for target, here in _by_target(pools).items()
@@ -156,7 +165,7 @@ def of_epochs(
         rows[label] = _row(figures, pools, label, [beta(default), *beside, *others[:2]])
     for label in against:
         rows[label] = _row(figures, pools, label, [])
-    real = [name for name in names if not is_nothing(name)]
+    real = [name for name in names if not is_nothing(name, pools[0].hidden)]
     chances = picks(
         reads,
         figures,
@@ -172,7 +181,7 @@ def of_epochs(
         "rows": rows,
         "axes": grid(reads, real, question.epochs).axes(),
         "picking": chances,
-        "added": _added(figures, pools, names, default),
+        "added": _added(figures, pools, default),
     }
 
 
@@ -243,7 +252,7 @@ def _figures(
 
 def _failures(
     reads: Mapping[Pool, Read], name: str, epochs: int, figures: Figures
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     way = DEFAULT_READING.within(epochs)
     found: dict[Pool, dict[str, float]] = {}
     for pool, read in reads.items():
@@ -255,23 +264,16 @@ def _failures(
     return averaged(found)
 
 
-def _added(figures: Figures, pools: Sequence[Pool], names: Sequence[str], default: str) -> Document:
-    """Return what the default β, the best definition here, and two controls add to rankings."""
-    real = [name for name in names if not is_nothing(name)] or list(names)
-    best = max(real, key=lambda name: _rho(figures, pools, name))
-    extras = dict.fromkeys((beta(default), beta(best), RANDOM, NO_INPUT, "training-loss"))
+def _added(figures: Figures, pools: Sequence[Pool], default: str) -> Document:
+    """Return what the default β, one picked out of sample, and three controls add to rankings."""
+    extras = (beta(default), PICKED, RANDOM, NO_INPUT, "training-loss")
     found: Document = {}
     for base in BASES:
         for extra in extras:
             one = added(figures, pools, base, extra) if base != extra else None
             if one is not None:
                 found[f"{base} + {extra}"] = one
-    return {"highest here": beta(best), **found}
-
-
-def _rho(figures: Figures, pools: Sequence[Pool], definition: str) -> float:
-    value = figures.of(beta(definition), "rho", pools)[0]
-    return -2.0 if value is None else value
+    return found
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:

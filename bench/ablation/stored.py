@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.comparison import unscorable
+from ncselect.methods.pool import ACCURACY
 from ncselect.scoreboard import in_short
 from ncselect.store import RunStore
 from ncselect.types import RunRecord, RunSpec, Settings
@@ -67,6 +69,26 @@ class Pool:
         return np.array([one.truth[self.horizon] for one in self.records])
 
     @property
+    def dataset(self) -> str:
+        """Name of the dataset, which targets of several sizes may share."""
+        return self.records[0].spec.dataset
+
+    @property
+    def hidden(self) -> int:
+        """Number of the probe's hidden layers."""
+        return len(self.records[0].spec.settings.probe_units)
+
+    @property
+    def steps(self) -> int | None:
+        """Training steps to the truth; None if the runs do not tell, or differ."""
+        counted = {
+            one.facts.get("steps_per_observation", one.facts.get("steps_per_epoch"))
+            for one in self.records
+        }
+        each = counted.pop() if len(counted) == 1 else None
+        return None if each is None else int(each) * self.horizon
+
+    @property
     def place(self) -> tuple[str, int]:
         """Target and seed: what pools under different settings are paired by."""
         return self.target, self.seed
@@ -94,10 +116,11 @@ def read_pools(
     Raises
     ------
     InputError
-        If a folder is no store, there is no pool at all, or one model's name stands for two
-        candidates in a pool.
+        If a folder is no store, there is no pool at all, one model's name stands for two
+        candidates in a pool, or two runs of the same training disagree.
     """
-    records = [one for folder in stores for one in RunStore(folder, create=False).records()]
+    opened = [RunStore(folder, create=False) for folder in stores]
+    records = [_scored(one, opened) for store in opened for one in store.records()]
     groups: dict[str, list[RunRecord]] = {}
     for record in records:
         groups.setdefault(_protocol(record), []).append(record)
@@ -123,6 +146,14 @@ def read_pools(
     return pools, left_out
 
 
+def _scored(record: RunRecord, stores: Iterable[RunStore]) -> RunRecord:
+    """Return a run with what any of the stores measured on its candidate's features."""
+    for store in stores:
+        record = store.scored(record)
+    without = {name: why for name, why in record.unscored.items() if name not in record.scores}
+    return dataclasses.replace(record, unscored=without)
+
+
 def _one_each(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Return one run per model, by name: of runs of the same, the one that knows most."""
     by_model: dict[str, list[RunRecord]] = {}
@@ -134,12 +165,29 @@ def _one_each(records: Sequence[RunRecord]) -> list[RunRecord]:
                 f"stores: '{model}' stands for different candidates on {runs[0].spec.dataset}; "
                 "read their stores apart"
             )
+        for one, other in combinations(runs, 2):
+            _check_same(one, other)
 
     def knows(record: RunRecord) -> tuple[bool, int, bool, int]:
         whole = record.spec.settings.measure_whole
         return (record.status == "complete", record.epochs, whole, len(record.scores))
 
     return [max(by_model[model], key=knows) for model in sorted(by_model)]
+
+
+def _check_same(one: RunRecord, other: RunRecord) -> None:
+    """Raise an InputError where two runs of the same training have different accuracies."""
+    epochs = min(one.epochs, other.epochs)
+    tested = one.truth.keys() & other.truth.keys()
+    differing = any(one.truth[epoch] != other.truth[epoch] for epoch in tested)
+    if epochs > 0 and not differing:
+        first, second = (run.observed(epochs).curve(ACCURACY) for run in (one, other))
+        differing = not np.array_equal(first, second, equal_nan=True)
+    if differing:
+        raise InputError(
+            f"stores: two runs of '{one.spec.model}' on {one.spec.dataset}, {_setting(one.spec)}, "
+            f"seed {one.spec.seed}, have different accuracies; read their stores apart"
+        )
 
 
 def _protocol(record: RunRecord) -> str:

@@ -12,11 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.ablation.choices import is_nothing
-
 Document = Mapping[str, Any]
 
-AGAINST = ("last-value", "window-mean", "training-loss", "random-input", "permuted", "combined")
+AGAINST = ("last-value", "window-mean", "training-loss", "random-input", "permuted", "parameters",
+           "combined")  # fmt: skip
+CHOSEN = {
+    "highest": "highest of all: chosen on what it is judged on",
+    "default": "nothing chosen: the default",
+    "picked": "picked on other targets",
+}
+BOUNDS = (
+    "An interval that ends at a bound of its measure, as those of a regret of 0 often do, says "
+    "little there: no resample can go beyond the models that were run."
+)
 FAILURES = {
     "sign_changes": "sign changes in the window",
     "denominator_near_zero": "denominator near 0",
@@ -38,6 +46,7 @@ def main() -> int:
 
 def sections(document: Document) -> Iterable[str]:
     """Return the tables with their headings, in the order of the report."""
+    yield from runs(document)
     for epochs, found in document["choices"].items():
         rows = found["rows"]
         yield f"## After {epochs} epochs"
@@ -46,6 +55,34 @@ def sections(document: Document) -> Iterable[str]:
         yield from added(found["added"])
     yield from training(document)
     yield from repeats(document["repeats"])
+    if document["remarks"]:
+        yield "## Remarks of the methods\n\n" + table(
+            ("method", "remark", "where"),
+            [
+                (method, text, "; ".join(where))
+                for method, told in document["remarks"].items()
+                for text, where in told.items()
+            ],
+        )
+
+
+def runs(document: Document) -> Iterable[str]:
+    """Return what was read and what was not, and how to read the intervals."""
+    yield f"## Runs\n\n{BOUNDS}\n\n" + table(
+        ("target", "protocol", "seed", "epoch of the truth", "models"),
+        [
+            (one["target"], one["setting"], str(one["seed"]), str(one["horizon"]),
+             str(len(one["truth"])))
+            for one in document["pools"]
+        ],
+    )  # fmt: skip
+    not_read = [
+        (f"{one['target']}, {one['setting']}, seed {one['seed']}: {model}", reason)
+        for one in document["pools"]
+        for model, reason in one["excluded"].items()
+    ] + list(document["left_out"].items())
+    if not_read:
+        yield "### Left out\n\n" + table(("what", "why"), not_read)
 
 
 def of_rows(rows: Document) -> Iterable[str]:
@@ -55,9 +92,14 @@ def of_rows(rows: Document) -> Iterable[str]:
     }
     default = next(iter(definitions), "")
     yield "### Definitions\n\n" + table(
-        ("definition", "ρ", "regret", "error", *(f"ρ less {one}" for one in AGAINST)),
+        ("definition", "pools", "ρ", "regret", "error", *(f"ρ less {one}" for one in AGAINST)),
         [
-            (named(label), *measures(row), *(less(row, one) for one in AGAINST))
+            (
+                named(label, row),
+                str(row["pools"]),
+                *measures(row),
+                *(less(row, one) for one in AGAINST),
+            )
             for label, row in definitions.items()
         ],
     )
@@ -82,7 +124,7 @@ def of_rows(rows: Document) -> Iterable[str]:
     yield "### Failures\n\n" + table(
         ("definition", *FAILURES.values(), "ρ with the window's mean"),
         [
-            (named(label), *(plain(row["failures"].get(one)) for one in FAILURES),
+            (named(label, row), *(plain(row["failures"].get(one)) for one in FAILURES),
              plain(row["failures"].get("rho_to_window_mean")))
             for label, row in definitions.items()
         ],
@@ -91,6 +133,8 @@ def of_rows(rows: Document) -> Iterable[str]:
 
 def picking(found: Document) -> Iterable[str]:
     """Return what was picked on some targets and paid on others, and chance."""
+    if found["left_out"]:
+        yield "No choice, for they refuse a model: " + ", ".join(found["left_out"]) + "."
     for family in ("definition", "reading", "both"):
         if family not in found:
             continue
@@ -112,7 +156,7 @@ def picking(found: Document) -> Iterable[str]:
         yield table(
             ("mean ρ", "real", "random inputs: median, 95%, p", "β exchanged: median, 95%, p"),
             [
-                (name, plain(one["rho"]), chance(one["random"]), chance(one["exchanged"]))
+                (CHOSEN[name], plain(one["rho"]), chance(one["random"]), chance(one["exchanged"]))
                 for name, one in of["chance"].items()
             ],
         )
@@ -121,13 +165,15 @@ def picking(found: Document) -> Iterable[str]:
 def added(found: Document) -> Iterable[str]:
     """Return what is gained by adding rankings to others."""
     yield "### Added\n\n" + table(
-        ("ranking + added", "partial ρ", "ρ gained, ranks of both", "ρ gained, weight learned",
-         "regret gained, weight learned"),
+        ("ranking + added", "pools", "partial ρ", "of random numbers", "ρ gained, ranks of both",
+         "ρ gained, weight learned", "regret gained, weight learned"),
         [
-            (label, interval(one["partial_rho"]), interval(one["half"]["rho"]),
+            (label, str(one["pools"]), interval(one["partial_rho"]),
+             interval(found.get(f"{label.partition(' + ')[0]} + random-input",
+                                {}).get("partial_rho")),
+             interval(one["half"]["rho"]),
              *(interval(one.get("learned", {}).get(of)) for of in ("rho", "regret_points")))
             for label, one in found.items()
-            if isinstance(one, dict)
         ],
     )  # fmt: skip
 
@@ -176,9 +222,9 @@ def repeats(found: Document) -> Iterable[str]:
         )  # fmt: skip
 
 
-def named(label: str) -> str:
+def named(label: str, row: Document) -> str:
     """Return a definition's label, marked where it is 0 whatever the network."""
-    return f"{label} (≡ 0)" if is_nothing(label.removeprefix("β ")) else label
+    return f"{label} (≡ 0)" if row["always_zero"] else label
 
 
 def measures(row: Document) -> tuple[str, str, str]:
@@ -207,15 +253,16 @@ def interval(values: Sequence[float | None] | None) -> str:
 
 def chance(one: Document) -> str:
     """Return median, 95% quantile and p of a kind of chance."""
-    return f"{plain(one['median'])}, {plain(one['q95'])}, {plain(one['p'])}"
+    return f"{plain(one['median'])}, {plain(one['q95'])}, {plain(one['p'], 3)}"
 
 
-def plain(value: float | None) -> str:
-    """Return a number as a table has it: two digits, no 0 before the point, a real minus."""
+def plain(value: float | None, digits: int = 2) -> str:
+    """Return a number as a table has it: rounded, no 0 before the point, a real minus."""
     if value is None:
         return "–"
-    text = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 1 else f"{abs(value):.2f}"
-    return f"−{text}" if round(value, 2) < 0 else text
+    text = f"{abs(value):.{digits}f}"
+    text = text.removeprefix("0") if abs(value) < 1 else text
+    return f"−{text}" if round(value, digits) < 0 else text
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

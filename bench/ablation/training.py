@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.ablation.intervals import Document, Figures, Plan
+from bench.ablation.intervals import Counts, Document, Figures, Plan, number
 from bench.ablation.stored import DEFAULT, Pool
 from ncselect.numerics.rank_agreement import regret_points, spearman_rho
 
@@ -16,25 +16,47 @@ Floats = NDArray[np.float64]
 
 CLASSIFIER = "unit=classifier"
 
+Measure = Callable[[Floats, Floats, Counts], Floats]
+_MEASURE: dict[str, Measure] = {"rho": spearman_rho, "regret_points": regret_points}
 
-def pairs(pools: Sequence[Pool]) -> dict[tuple[str, str], list[tuple[Pool, Pool]]]:
-    """Return two protocols → their pools of the same target and seed.
+
+def pairs(
+    pools: Sequence[Pool],
+) -> tuple[dict[tuple[str, str], list[tuple[Pool, Pool]]], dict[str, str]]:
+    """Return two protocols → their pools of the same target, seed and length of training.
 
     The pairs are those with the default protocol, which comes first, and those with a plain
     classifier as the unit, which is what a network is used with.
+
+    Returns
+    -------
+    found, left_out
+        The pairs; and name of a pair → why it is not one: its trainings differ in length.
     """
     by_place: dict[tuple[str, int], dict[str, Pool]] = {}
     for pool in pools:
         by_place.setdefault(pool.place, {})[pool.setting] = pool
     found: dict[tuple[str, str], list[tuple[Pool, Pool]]] = {}
-    for of_place in by_place.values():
+    left_out: dict[str, str] = {}
+    for (target, seed), of_place in by_place.items():
         settings = sorted(of_place, key=lambda one: (one != DEFAULT, one))
         for one, other in combinations(settings, 2):
             both = of_place[one], of_place[other]
             told = one == DEFAULT or CLASSIFIER in one or CLASSIFIER in other
-            if told and len(_common(*both)) >= 2:
+            if not told or len(_common(*both)) < 2:
+                continue
+            if both[0].horizon == both[1].horizon and both[0].steps == both[1].steps is not None:
                 found.setdefault((one, other), []).append(both)
-    return found
+            else:
+                left_out[f"{between(one, other)}, {target}, seed {seed}"] = (
+                    f"the first has its truth {_length(both[0])}, the second {_length(both[1])}"
+                )
+    return found, left_out
+
+
+def between(one: str, other: str) -> str:
+    """Return the name of a comparison of two protocols."""
+    return f"{one} → {other}"
 
 
 def truths(plan: Plan, both: Sequence[tuple[Pool, Pool]]) -> Document:
@@ -77,7 +99,7 @@ def truths(plan: Plan, both: Sequence[tuple[Pool, Pool]]) -> Document:
         "each": {
             f"{first.target}, seed {first.seed}": {
                 "models": len(_common(first, second)),
-                **{name: _rounded(values[first][0]) for name, values in found.items()},
+                **{name: number(values[first][0]) for name, values in found.items()},
             }
             for first, second in both
         },
@@ -94,32 +116,45 @@ def seen(
     dict
         Label → ρ and regret under ``first`` and ``second``, each against its own truth, and
         their ``difference``, second less first, paired; ``across``: what is said under the first
-        against the truth of the second, on the models both have.
+        against the truth of the second. All on the models that both have and that were answered
+        under both; where nothing was said under the second, under the first.
     """
-    plan = figures.plan
-    found: dict[str, Document] = {}
+    found: dict[str, dict[str, dict[str, dict[Pool, Floats]]]] = {}
     for label in labels:
-        values: dict[str, dict[str, dict[Pool, Floats]]] = {}
         for first, second in both:
             one, other = figures.said(first, label), figures.said(second, label)
             if one is None:
                 continue
-            for measure in ("rho", "regret_points"):
-                of = values.setdefault(
-                    measure, {"first": {}, "second": {}, "difference": {}, "across": {}}
-                )
-                own = figures.values(first, label, measure)
-                of["first"][first] = own
-                of["across"][first] = _across(plan, first, second, one.scores, measure)
+            models = [
+                name
+                for name in _common(first, second)
+                if one.answered[first.models.index(name)]
+                and (other is None or other.answered[second.models.index(name)])
+            ]
+            if len(models) < 2:
+                continue
+            here = [first.models.index(name) for name in models]
+            there = [second.models.index(name) for name in models]
+            counts = figures.plan.counts(first)[:, here]
+            for measure, of in _MEASURE.items():
+                values = {
+                    "first": _mean_of(of, first.truth[here], one.scores[:, here], counts),
+                    "across": _mean_of(of, second.truth[there], one.scores[:, here], counts),
+                }
                 if other is not None:
-                    of["second"][first] = figures.values(second, label, measure)
-                    of["difference"][first] = of["second"][first] - own
-        if values:
-            found[label] = {
-                measure: {name: plan.interval(one) for name, one in of.items() if one}
-                for measure, of in values.items()
-            }
-    return found
+                    after = _mean_of(of, second.truth[there], other.scores[:, there], counts)
+                    values |= {"second": after, "difference": after - values["first"]}
+                for name, value in values.items():
+                    found.setdefault(label, {}).setdefault(measure, {}).setdefault(name, {})[
+                        first
+                    ] = value
+    return {
+        label: {
+            measure: {name: figures.plan.interval(one) for name, one in values.items()}
+            for measure, values in measures.items()
+        }
+        for label, measures in found.items()
+    }
 
 
 def repeats(figures: Figures, pools: Sequence[Pool], labels: Sequence[str]) -> Document:
@@ -128,7 +163,8 @@ def repeats(figures: Figures, pools: Sequence[Pool], labels: Sequence[str]) -> D
     Returns
     -------
     dict
-        Target → ``seeds``; ``truth_rho``: Spearman's between the orders of two seeds, mean over
+        Target, and epoch of the truth where seeds differ in it → ``seeds``;
+        ``truth_rho``: Spearman's between the orders of two seeds, mean over
         their pairs; ``truth_difference_points``: mean |difference| of a model's final
         accuracies; ``pick_costs_points``: of one seed's best under another; and per label the
         ``rho`` of each seed, and ``averaged``, that of the mean ranks over seeds against the
@@ -136,7 +172,9 @@ def repeats(figures: Figures, pools: Sequence[Pool], labels: Sequence[str]) -> D
     """
     by_target: dict[str, list[Pool]] = {}
     for pool in pools:
-        by_target.setdefault(pool.target, []).append(pool)
+        several = {one.horizon for one in pools if one.target == pool.target}
+        name = pool.target if len(several) == 1 else f"{pool.target}, epoch {pool.horizon}"
+        by_target.setdefault(name, []).append(pool)
     found: Document = {}
     for target, of_target in by_target.items():
         if len(of_target) < 2:
@@ -150,11 +188,11 @@ def repeats(figures: Figures, pools: Sequence[Pool], labels: Sequence[str]) -> D
             costs += [regret_points(one, other, once)[0], regret_points(other, one, once)[0]]
         found[target] = {
             "seeds": [pool.seed for pool in of_target],
-            "truth_rho": _rounded(np.mean(orders)),
-            "truth_difference_points": _rounded(np.mean(gaps)),
-            "pick_costs_points": _rounded(np.mean(costs)),
+            "truth_rho": number(np.mean(orders)),
+            "truth_difference_points": number(np.mean(gaps)),
+            "pick_costs_points": number(np.mean(costs)),
             "rho": {
-                label: [_rounded(figures.point(pool, label, "rho")) for pool in of_target]
+                label: [number(figures.point(pool, label, "rho")) for pool in of_target]
                 for label in labels
             },
             "averaged": {
@@ -180,24 +218,20 @@ def _averaged(figures: Figures, pools: Sequence[Pool], label: str) -> float | No
         ranks.append(rankdata(said.scores[:, places], axis=-1).mean(axis=0))
         truth.append(pool.truth[places])
     once = np.ones((1, len(models)), dtype=np.int64)
-    return _rounded(spearman_rho(np.mean(truth, axis=0), np.mean(ranks, axis=0), once)[0])
+    return number(spearman_rho(np.mean(truth, axis=0), np.mean(ranks, axis=0), once)[0])
 
 
-def _across(plan: Plan, first: Pool, second: Pool, scores: Floats, measure: str) -> Floats:
-    """Return a measure of the first's scores against the second's truth, on common models."""
-    models = _common(first, second)
-    here = [first.models.index(name) for name in models]
-    there = [second.models.index(name) for name in models]
-    answered = np.isfinite(scores[:, here]).all(axis=0)
-    counts = plan.counts(first)[:, here][:, answered]
+def _mean_of(of: Measure, truth: Floats, scores: Floats, counts: Counts) -> Floats:
+    """Return a measure in every resample, mean over variants; nan where no model is drawn."""
     held = counts.any(axis=1)
     values = np.full(len(counts), np.nan)
-    truth = second.truth[there][answered]
-    of = spearman_rho if measure == "rho" else regret_points
-    if answered.sum() >= 2:
-        rows = scores[:, here][:, answered]
-        values[held] = np.mean([of(truth, row, counts[held]) for row in rows], axis=0)
+    values[held] = np.mean([of(truth, row, counts[held]) for row in scores], axis=0)
     return values
+
+
+def _length(pool: Pool) -> str:
+    steps = "unknown" if pool.steps is None else pool.steps
+    return f"at epoch {pool.horizon} after {steps} steps"
 
 
 def _paired(plan: Plan, first: Pool, second: Pool) -> tuple[NDArray[np.int64], Floats, Floats]:
@@ -213,10 +247,6 @@ def _common_truths(first: Pool, second: Pool) -> tuple[Floats, Floats]:
 
 def _common(first: Pool, second: Pool) -> list[str]:
     return [name for name in first.models if name in second.models]
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 3) if np.isfinite(value) else None
 
 
 def protocols(pools: Sequence[Pool]) -> Mapping[str, list[Pool]]:
