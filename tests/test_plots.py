@@ -128,6 +128,35 @@ def test_seventeen_labels_cover_no_dot_and_no_other_label():
     assert overlapping == 0
 
 
+def test_of_many_dots_those_at_the_ends_are_labelled():
+    made = tuple(Dot(f"N{place}", "digits", place + 1.0, 10.0 - place / 9) for place in range(30))
+    (axes,) = drawn(DotFigure((DotPanel("", made),), "training", "measuring")).axes
+    assert {text.get_text() for text in axes.texts} == {"N0", "N1", "N28", "N29"}
+
+
+def test_bars_end_inside_equal_axes_and_what_is_aside_is_pointed_to():
+    near = tuple(Dot(f"N{one}", "VGG", 0.93 + one / 99, 0.93, 0.90, 0.99, 0.91, 0.95)
+                 for one in range(4))  # fmt: skip
+    far = Dot("AlexNet", "AlexNet", 0.55, 0.62)
+    panel = DotPanel("", (*near, far), aside=frozenset({"AlexNet"}))
+    (axes,) = drawn(DotFigure((panel,), "predicted", "true", equal=True)).axes
+    low, high = axes.get_xlim()
+    assert 0.85 < low < 0.90
+    assert high > 0.99
+    assert axes.get_ylim() == (low, high)
+    (pointed,) = [text for text in axes.texts if "AlexNet" in text.get_text()]
+    assert "(0.55, 0.62)" in pointed.get_text()
+    everything = DotPanel("", (*near, far))
+    (wide,) = drawn(DotFigure((everything,), "predicted", "true", equal=True)).axes
+    assert wide.get_xlim()[0] < 0.55
+
+
+def test_the_papers_marks_do_not_hide_ours():
+    (axes,) = drawn(lines()).axes
+    (printed,) = [one for one in axes.lines if list(one.get_ydata()) == [0.75]]
+    assert printed.get_markerfacecolor() == "none"
+
+
 def test_intervals_and_printed_values_are_where_they_belong():
     axes = drawn(intervals()).axes[0]
     points = {
@@ -143,6 +172,12 @@ def test_intervals_and_printed_values_are_where_they_belong():
 
 def test_the_fitted_line_meets_zero_at_the_prediction():
     bottom = drawn(fits()).axes[4]
+    filled = {
+        tuple(one.get_xdata()): one.get_markerfacecolor() != "white"
+        for one in bottom.lines
+        if one.get_marker() == "s"
+    }
+    assert filled == {(-3.0,): False, (2.0, 1.0): True}
     line = next(one for one in bottom.lines if one.get_marker() == "None" and
                 len(one.get_xdata()) == 2 and list(one.get_xdata()) == [-3.0, 2.0])  # fmt: skip
     (x0, x1), (y0, y1) = line.get_xdata(), line.get_ydata()

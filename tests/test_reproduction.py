@@ -16,12 +16,24 @@ import pytest
 from made_runs import made_run, rising_curve
 from scipy.stats import spearmanr
 
+from ncselect.methods import parsed_method
 from ncselect.numerics.agreement import bootstrap_counts, compare
 from ncselect.numerics.predicted import Predicted
 from ncselect.numerics.ridge import ridge_line
 from ncselect.reproduction import SCALES, TARGETS, Pool, Repeat, paper, read, reproduced
-from ncselect.reproduction.agreement import Resamples, gain, improvement, interval, mean_rhos, rho
+from ncselect.reproduction.agreement import (
+    Resamples,
+    counted,
+    gain,
+    improvement,
+    interval,
+    mean_rhos,
+    rho,
+)
 from ncselect.reproduction.pools import sorted_out
+from ncselect.reproduction.protocol import deviations, open_choices
+from ncselect.reproduction.request import reproduction
+from ncselect.reproduction.result import check_output
 from ncselect.types import Observation, Settings
 from zoo.errors import InputError, UnknownNameError
 
@@ -47,7 +59,11 @@ def pool(dataset="cifar10", models=6, repeats=2, epochs=16, reduced=(), horizon=
             dataclasses.replace(
                 run,
                 spec=dataclasses.replace(
-                    run.spec, data={"counts": {"train": counts, "validation": 500, "test": 500}}
+                    run.spec,
+                    data={
+                        "counts": {"train": counts, "validation": 500, "test": 500},
+                        **({} if length == horizon else {"in_order": True}),
+                    },
                 ),
             )
             for run in (
@@ -196,11 +212,29 @@ def test_what_orders_nothing_has_no_rho():
     assert np.isnan(rho(truth, np.full_like(score, np.nan)).value)
 
 
-def test_improvement_is_over_the_best_baseline():
-    value, best = improvement(0.77, {"best-value": 0.55, "lc": 0.50, "bgrn": float("nan")})
-    assert best == "best-value"
-    assert value == pytest.approx(40.0)
-    assert np.isnan(improvement(0.7, {"best-value": -0.2})[0])
+def test_improvement_is_over_the_best_baseline_on_the_models_that_all_order():
+    truth, score = made_scores(repeats=1, models=8)
+    good = truth + 0.1 * np.random.default_rng(1).random(truth.shape)
+    good[0, 5] = np.nan
+    left = [0, 1, 2, 3, 4, 6, 7]
+    of = {"good": good, "poor": -score, "silent": np.full_like(score, np.nan)}
+    found, best = improvement(truth, score, of)
+    ours, theirs = (spearmanr(truth[0, left], one[0, left]).statistic for one in (score, good))
+    assert best == "good"
+    assert found.value == pytest.approx(100 * (ours / theirs - 1))
+    assert found.low <= found.value <= found.high
+    assert np.isnan(improvement(truth, score, {"poor": -truth})[0].value)
+    assert improvement(truth, score, {"silent": of["silent"]})[1] == ""
+
+
+def test_models_and_repeats_without_a_truth_are_not_among_those_resampled():
+    truth, score = made_scores(repeats=2, models=7)
+    more = np.full((3, 9), np.nan)
+    more[:2, :7] = truth
+    scored = np.full((3, 9), 0.5)
+    scored[:2, :7] = score
+    assert rho(more, scored) == rho(truth, score)
+    assert counted(more, scored) == (7, 2)
 
 
 # Sorting stored runs
@@ -220,6 +254,53 @@ def test_stored_runs_are_sorted_into_datasets_repeats_and_sizes():
     assert set(one.models) == set(first.models)
     assert list(one.reduced) == [200, 400]
     assert one.horizon == 16
+
+
+def with_data(runs, **data):
+    return [
+        dataclasses.replace(run, spec=dataclasses.replace(run.spec, data={**run.spec.data, **data}))
+        for run in runs
+    ]
+
+
+def test_runs_on_fewer_images_are_of_the_same_images_in_their_order():
+    made = pool(reduced=(200, 400))
+    full = with_data(made.runs, fingerprint="a", image_shape=[32, 32, 3])
+    parts = {
+        size: [run for repeat in repeats for run in repeat.runs]
+        for size, repeats in made.reduced.items()
+    }
+    good = with_data(parts[200], fingerprint="a", image_shape=[32, 32, 3])
+    for wrong in (
+        with_data(parts[400], fingerprint="b", image_shape=[64, 64, 3]),
+        with_data(parts[400], fingerprint="a", image_shape=[32, 32, 3], in_order=False),
+    ):
+        (found,) = sorted_out([*full, *good, *wrong], sizes=(200, 400))
+        assert list(found.reduced) == [200]
+
+
+def with_spec(runs, **changed):
+    return [dataclasses.replace(run, spec=dataclasses.replace(run.spec, **changed)) for run in runs]
+
+
+def test_of_runs_that_differ_in_threads_alone_the_first_is_taken():
+    runs = all_runs(pool(repeats=1, models=3))
+    one, two = (with_spec(runs, environment={"threads": text}) for text in "12")
+    (found,) = sorted_out([*one, *two])
+    assert [run.spec.environment["threads"] for run in found.runs] == ["1"] * 3
+
+
+def test_two_runs_of_one_candidate_are_refused_by_what_differs():
+    runs = all_runs(pool(repeats=1, models=3))
+    other = with_spec(runs[:1], candidate={**runs[0].spec.candidate, "weights": "sha256:b"})
+    with pytest.raises(InputError, match=r"differ in candidate.weights: None, sha256:b"):
+        sorted_out([*runs, *other])
+
+
+def test_datasets_that_end_at_different_epochs_are_refused_by_their_ends():
+    longer = all_runs(pool("svhn", repeats=1, horizon=20, epochs=20))
+    with pytest.raises(InputError, match=r"cifar10 at 16, svhn at 20; choose with --datasets"):
+        sorted_out([*all_runs(pool(repeats=1)), *longer])
 
 
 def test_a_dataset_can_be_called_by_the_papers_name():
@@ -331,6 +412,121 @@ def test_figure_3a_counts_alexnet_and_does_not_draw_it():
     assert any("is not drawn" in note for note in result.notes)
 
 
+def test_figure_3a_is_made_where_alexnet_failed():
+    made = pool()
+    runs = [
+        tuple(
+            dataclasses.replace(
+                run,
+                spec=dataclasses.replace(run.spec, model="AlexNet"),
+                status="failed",
+                error="no weights",
+                truth={},
+            )
+            if run.spec.model == "Net0"
+            else run
+            for run in one.runs
+        )
+        for one in made.repeats
+    ]
+    failed = Pool("cifar10", 16, tuple(Repeat(seed, one) for seed, one in enumerate(runs)))
+    result = reproduced("figure3a", [failed], SMALL)
+    values = result.figures["cifar10"]
+    assert "AlexNet" not in values["models"]
+    assert (values["rho"]["n"], values["rho"]["repeats"]) == (5, 2)
+    assert any("n = 5 of 6 models, 2 repeats" in note for note in result.notes)
+    assert not any("is not drawn" in note for note in result.notes)
+
+
+def test_the_papers_alexnet_is_named_on_its_own_dataset_alone():
+    def note(dataset):
+        renamed = [
+            Repeat(one.seed, (*with_spec(one.runs[:1], model="AlexNet"), *one.runs[1:]))
+            for one in pool(dataset).repeats
+        ]
+        result = reproduced("figure3a", [Pool(dataset, 16, tuple(renamed))], SMALL)
+        (found,) = [line for line in result.notes if "is not drawn" in line]
+        return found
+
+    assert "paper: 0.871 and 0.868" in note("cifar10")
+    assert "(paper: 0.92)" in note("cifar10")
+    assert "paper" not in note("svhn")
+
+
+@pytest.mark.parametrize("target", ["table1", "figure3a", "figure-f5", "table-g2"])
+def test_a_repeat_that_has_just_begun_is_left_out_and_said(target):
+    made = pool(repeats=2)
+    begun = tuple(
+        dataclasses.replace(run, observations=run.observations[:3], status="running", truth={})
+        for run in made.repeats[0].runs
+    )
+    with_it = Pool("cifar10", 16, (Repeat(0, begun), made.repeats[1]))
+    alone = Pool("cifar10", 16, made.repeats[1:])
+    found, expected = (reproduced(target, [one], QUICK) for one in (with_it, alone))
+    if target != "table-g2":
+        assert found.tables == expected.tables
+        said = "left out: all of seed 0"
+        assert any(said in note and "epochs yet" in note for note in found.notes)
+    assert any("1 repeat," in note for note in found.notes)
+    with pytest.raises(InputError, match="came to its end"):
+        reproduced(target, [Pool("cifar10", 16, (Repeat(0, begun),))], QUICK)
+
+
+def test_every_setting_that_the_paper_states_is_compared():
+    settings = Settings(
+        probe_units=(64, 32), probe_dropout=0.1, observation_steps=20, measure_whole=True
+    )
+    runs = [Repeat(one.seed, tuple(with_spec(one.runs, settings=settings)))
+            for one in pool().repeats]  # fmt: skip
+    lines = deviations([Pool("cifar10", 16, tuple(runs))], all_datasets=False)
+    for said in ("64 and 32 (paper: 256 and 128)", "Dropout 0.1 (paper: 0.4)",
+                 "every 20 training steps"):  # fmt: skip
+        assert any(said in line for line in lines), said
+    assert not any("β_eff is measured" in line for line in lines)
+    plain = deviations([pool()], all_datasets=False)
+    assert any("β_eff is measured on 512 of 1,000 training images" in line for line in plain)
+    assert not any("Dropout" in line or "Probe unit" in line for line in plain)
+    assert "probe_size" not in open_choices(settings)
+
+
+def test_networks_that_see_larger_images_are_named():
+    made = pool(models=3, repeats=1)
+    runs = (dataclasses.replace(made.runs[0], facts={"resized_to": [75, 75]}), *made.runs[1:])
+    lines = deviations([Pool("cifar10", 16, (Repeat(0, runs),))], all_datasets=False)
+    assert any("take no others: Net0 75 px" in line for line in lines)
+
+
+@pytest.mark.parametrize(("classes", "caltech"), [(200, True), (400, False)])
+def test_caltechs_birds_are_told_by_their_number_of_classes(classes, caltech):
+    made = pool("birds")
+    runs = [Repeat(one.seed, tuple(with_data(one.runs, classes=classes))) for one in made.repeats]
+    lines = deviations([Pool("birds", 16, tuple(runs))], all_datasets=True)
+    assert any("Caltech" in line for line in lines) == caltech
+
+
+def test_capacitance_reads_the_whole_training_set_where_runs_measured_it():
+    whole = pool()
+    rng = np.random.default_rng(3)
+    runs = []
+    for one in whole.repeats:
+        changed = with_spec(one.runs, settings=Settings(measure_whole=True))
+        runs.append(Repeat(one.seed, tuple(
+            dataclasses.replace(run, observations=tuple(
+                dataclasses.replace(seen, signals={
+                    **seen.signals, "beta/base/held/signed@all": float(rng.random())
+                }) for seen in run.observations
+            )) for run in changed
+        )))  # fmt: skip
+    made = Pool("cifar10", 16, tuple(runs))
+    found = reproduced("figure-f4", [made], SMALL)
+    asked = parsed_method("capacitance:subset=all")
+    first = asked.estimate([run.observed(5) for run in made.repeats[0].runs]).estimates
+    second = asked.estimate([run.observed(5) for run in made.repeats[1].runs]).estimates
+    for one, other in zip(first, second, strict=True):
+        mean = found.figures["cifar10"]["models"][one.model]["predicted"]
+        assert mean == pytest.approx((one.mean + other.mean) / 2)
+
+
 def test_figure_3b_fits_all_epochs_from_t0():
     from ncselect.methods.capacitance import Capacitance
     from ncselect.reproduction.starts import window_scores
@@ -357,6 +553,12 @@ def test_figure_3c_holds_fewer_images_against_the_truth_of_all():
     assert lines["1000"]["5"]["value"] == all_images["rho"]["value"]
     assert "full_minus_it" in lines["200"]["5"]
     assert "full_minus_it" not in lines["1000"]["5"]
+    assert (lines["200"]["5"]["n"], lines["200"]["5"]["repeats"]) == (6, 2)
+    said = reproduced("figure3c", [made], SMALL).deviations
+    assert any("end after 15 epochs (paper: 50)" in line for line in said)
+    larger = Pool(made.dataset, 16, made.repeats, {1000: made.reduced[200]})
+    with pytest.raises(InputError, match="not on fewer than those on all 1,000"):
+        reproduced("figure3c", [larger], SMALL)
     with pytest.raises(InputError, match="ncselect reproduce figure3c --scale small"):
         reproduced("figure3c", [pool()], SMALL)
 
@@ -424,12 +626,15 @@ WRONG = {
     "model": ("table1 --scale tiny --pool MobilNet", "MobileNet"),
     "where": ("table1 --scale tiny --where seed=0", "--stored"),
     "stored": ("table1 --stored --store gone", "ncselect reproduce table1"),
+    "output": ("table1 --scale tiny --output taken", "output: nothing can be written to 'taken'"),
+    "none": ("table1 --stored --repeats 0", "for runs that are trained"),
     "both": ("table1 --stored --repeats 2", "for runs that are trained"),
 }
 
 
 @pytest.mark.parametrize(("command", "remedy"), WRONG.values(), ids=list(WRONG))
 def test_bad_input_says_the_remedy_and_exits_with_2(tmp_path, command, remedy):
+    (tmp_path / "taken").write_text("")
     done = ncselect("reproduce", *command.split(), cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert remedy in done.stderr
@@ -477,6 +682,112 @@ def test_reproduce_from_end_to_end(tmp_path, small_network):
     assert found.to_json()["figures"] == document["figures"]
 
 
+# What is asked for
+
+
+def asked_for(tmp_path, **more):
+    return reproduction("figure3a", datasets=["digits"], store=tmp_path / "runs", **more)
+
+
+def weights_file(folder, entries):
+    path = folder / "own.toml"
+    path.write_text("".join(f"[[model]]\n{entry}\n" for entry in entries))
+    return str(path)
+
+
+def test_alexnet_without_weights_is_told_before_anything_is_trained(tmp_path):
+    asked = asked_for(tmp_path, scale="tiny", pool="AlexNet,MobileNet")
+    assert {job.spec.model for job in asked.jobs} == {"MobileNet"}
+    assert "pool file" in asked.plan.missing["AlexNet"]
+    with pytest.raises(InputError, match="can be run: AlexNet: Keras has no ImageNet weights"):
+        asked_for(tmp_path, scale="tiny", pool=["AlexNet"])
+
+
+@pytest.mark.parametrize("listed", ["paper,{}", "{},paper"])
+def test_a_pool_files_entry_takes_the_place_of_the_groups(tmp_path, listed):
+    own = weights_file(tmp_path, ['name = "AlexNet"\napplication = "AlexNet"\nweights = "random"'])
+    asked = asked_for(tmp_path, scale="tiny", pool=[listed.format(own)], repeats=1)
+    assert sorted(job.spec.model for job in asked.jobs) == sorted(paper.MODELS)
+    assert not asked.plan.missing
+    (alexnet,) = [job for job in asked.jobs if job.spec.model == "AlexNet"]
+    assert alexnet.spec.candidate["weights"] == "random"
+
+
+def images(path, counts, classes=10, seed=0):
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for split, count in counts.items():
+        arrays[f"x_{split}"] = rng.integers(0, 255, (count, 4, 4), dtype=np.uint8)
+        arrays[f"y_{split}"] = np.resize(np.arange(classes), count)
+    np.savez(path, **arrays)
+    return path
+
+
+def test_the_papers_numbers_of_images_hold_wherever_they_lie(tmp_path, monkeypatch):
+    monkeypatch.setenv("NCSELECT_CACHE", str(tmp_path / "cache"))
+    path = images(tmp_path / "fashion.npz", {"train": 16_000, "test": 50})
+    made = reproduction(
+        "figure3a", scale="paper", pool="MobileNet", repeats=1, store=tmp_path / "runs",
+        datasets=[f"fashion_mnist={path}"],
+    )  # fmt: skip
+    (job,) = made.jobs
+    assert job.spec.data["counts"] == {"train": 1_000, "validation": 15_000, "test": 50}
+    assert job.spec.settings.measure_whole
+
+
+def test_runs_on_fewer_images_say_that_theirs_are_in_order(tmp_path):
+    asked = reproduction("figure3c", scale="tiny", pool="MobileNet", repeats=1,
+                         store=tmp_path / "runs")  # fmt: skip
+    full, *parts = [(part.size, part.jobs[0].spec.data) for part in asked.parts]
+    assert full[0] is None
+    assert "in_order" not in full[1]
+    assert [size for size, _ in parts] == list(SCALES["tiny"].sizes)
+    assert all(data["in_order"] for _, data in parts)
+    assert {data["fingerprint"] for _, data in parts} == {full[1]["fingerprint"]}
+
+
+def test_the_plan_says_what_lc_takes_after_the_training(tmp_path):
+    asked = {
+        target: reproduction(target, scale="tiny", pool="MobileNet", store=tmp_path / "runs")
+        for target in ("table1", "figure2")
+    }
+    sampled = dataclasses.replace(asked["table1"].scale, lc_steps=2_500)
+    table = dataclasses.replace(asked["table1"], scale=sampled)
+    # Two lengths, one model, two repeats, 3.5 seconds each.
+    assert table.answering_seconds == pytest.approx(14.0)
+    assert asked["figure2"].answering_seconds == 0
+
+
+def test_too_few_images_are_refused_by_the_dataset_and_the_scale(tmp_path, monkeypatch):
+    monkeypatch.setenv("NCSELECT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="digits cannot be split as the scale 'small' asks") as no:
+        reproduction("table1", scale="small", pool="MobileNet", datasets=["digits"],
+                     store=tmp_path / "runs")  # fmt: skip
+    assert "--test-size" not in str(no.value)
+    assert "another scale (paper, tiny)" in str(no.value)
+    path = images(tmp_path / "sorted.npz", {"train": 600, "test": 300})
+    with np.load(path) as held:
+        arrays = dict(held)
+    arrays["y_train"] = np.sort(arrays["y_train"])
+    np.savez(path, **arrays)
+    tiny = {"scale": "tiny", "pool": "MobileNet", "store": tmp_path / "runs"}
+    with pytest.raises(InputError, match="cannot be split as the scale 'tiny' asks"):
+        reproduction("figure3c", datasets=[str(path)], **tiny)
+    arrays |= {name: np.concatenate([arrays[name]] * 2) for name in ("x_train", "y_train")}
+    arrays["y_train"] = np.sort(arrays["y_train"])
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match="mixed order"):
+        reproduction("figure3c", datasets=[str(path)], **tiny)
+
+
+def test_an_output_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"output: nothing can be written to .*file"):
+        check_output(tmp_path / "file")
+    check_output(tmp_path / "new" / "one")
+    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "one"]
+
+
 # What the README says
 
 
@@ -492,6 +803,9 @@ ROWS = {
     "epochs T": lambda scale: str(scale.horizon),
     "images to train, validate, test": lambda scale: (
         f"{scale.train} {scale.validation} {scale.test}" if scale.train else "the paper's"
+    ),
+    "β_eff measured on": lambda scale: (
+        "all training images" if scale.measure_whole else f"{Settings().probe_size} of them"
     ),
     "lengths, table 1": lambda scale: " ".join(map(str, scale.lengths)),
     "lengths, figures": lambda scale: f"{scale.curve[0]} to {scale.curve[-1]}",

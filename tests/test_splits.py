@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import InputError
-from zoo.splits import SplitRequest, split, stratified
+from zoo.splits import SplitError, SplitRequest, split, stratified
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -200,6 +200,14 @@ def test_in_order_needs_sizes_that_fit(request_: SplitRequest, remedy: str) -> N
     labels = labelled(100, 60, 40)
     with pytest.raises(InputError, match=remedy):
         split(labels, np.zeros(200, dtype=np.int8), CLASSES, request_)
+
+
+def test_what_cannot_be_split_is_told_apart_from_the_remedy() -> None:
+    labels = np.resize(np.arange(len(CLASSES)), 30)
+    with pytest.raises(SplitError) as refused:
+        split(labels, np.full(30, -1, dtype=np.int8), CLASSES, SplitRequest(test=500))
+    assert refused.value.what.startswith("test_size is 500, but only ")
+    assert str(refused.value).startswith(f"{refused.value.what}; give --test-size ")
 
 
 def test_in_order_refuses_images_that_are_sorted_by_class() -> None:

@@ -165,8 +165,14 @@ class Dataset:
         return stratified(labels, min(size, len(labels)), np.random.default_rng(seed))
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides the numbers of a run on this dataset, as JSON values."""
+        """Return what decides the numbers of a run on this dataset, as JSON values.
+
+        That the split is in the images' order is named only where it is: runs on stratified parts
+        keep the identity that they had before there were others.
+        """
+        in_order = {"in_order": True} if self.request.in_order else {}
         return {
+            **in_order,
             "fingerprint": self.fingerprint,
             "image_shape": list(self.image_shape),
             "classes": len(self.classes),

@@ -17,6 +17,22 @@ SHARE = 0.2
 Indices = NDArray[np.int64]
 
 
+class SplitError(InputError):
+    """A split that cannot be had from the images that there are.
+
+    Parameters
+    ----------
+    what
+        What was asked for and what is there.
+    remedy
+        What to ask for instead, in the words of the command line.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what = what
+        super().__init__(f"{what}; {remedy}")
+
+
 @dataclass(frozen=True)
 class SplitRequest:
     """How a dataset is to be split.
@@ -71,15 +87,18 @@ def split(
 
     Raises
     ------
-    InputError
+    SplitError
         If a size is larger than what is there, or a class would be missing in a split.
+    InputError
+        If a class has no image to train on, or ``in_order`` came without sizes.
     """
     for name in SPLITS:
         size = getattr(request, name)
         if size is not None and size < len(classes):
-            raise InputError(
+            raise SplitError(
                 f"{name}_size is {size}, but there are {len(classes)} classes and each needs an "
-                f"image; give --{name}-size {len(classes)} or more"
+                "image",
+                f"give --{name}-size {len(classes)} or more",
             )
     left = np.flatnonzero(~np.isin(origins, (1, 2)))
     _check_training(labels[left], classes)
@@ -125,18 +144,20 @@ def _ends(
             "in_order: it needs train_size and validation_size; give both, or leave in_order out"
         )
     if train + validation > left.size:
-        raise InputError(
+        raise SplitError(
             f"train_size is {train:,} and validation_size {validation:,}, but the training split "
-            f"has {left.size:,} images; make one of them smaller"
+            f"has {left.size:,} images",
+            "make one of them smaller",
         )
     ends = left[:train], left[-validation:]
     for name, part in zip(("train", "validation"), ends, strict=True):
         absent = sorted(set(range(len(classes))) - set(labels[part].tolist()))
         if absent:
-            raise InputError(
+            raise SplitError(
                 f"in_order: the {'first' if name == 'train' else 'last'} {part.size:,} images "
                 f"hold none of {listed(classes[label] for label in absent)}: the images are sorted "
-                "by class, or too few; shuffle them or make the part larger"
+                "by class, or too few",
+                "shuffle them or make the part larger",
             )
     return ends
 
@@ -202,16 +223,17 @@ def _part(
             f"{classes[label]} ({count})"
             for label, count in zip(present[few], counts[few], strict=True)
         )
-        raise InputError(
+        raise SplitError(
             f"too few images of {names}: training, validation and test need one of every class "
-            f"each; add images or leave the class out"
+            "each",
+            "add images or leave the class out",
         )
     available = int(labels.size - reserve * present.size)
     if size > available:
         rest = " once every class keeps an image for the other splits" if reserve else ""
-        raise InputError(
-            f"{name}_size is {size:,}, but only {available:,} images are available{rest}; "
-            f"give --{name}-size {available} or less, or make another split smaller"
+        raise SplitError(
+            f"{name}_size is {size:,}, but only {available:,} images are available{rest}",
+            f"give --{name}-size {available} or less, or make another split smaller",
         )
     return stratified(labels, size, rng, least=min(1, size // present.size), reserve=reserve)
 

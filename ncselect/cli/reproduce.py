@@ -27,7 +27,7 @@ def reproduce(
     scale: Annotated[
         str,
         typer.Option(
-            help="paper (the published protocol), small (hours on two cores) or tiny (minutes)."
+            help="paper (the published protocol), small (a night on two cores) or tiny (minutes)."
         ),
     ] = "small",
     pool: Annotated[
@@ -73,6 +73,7 @@ def reproduce(
     from ncselect.arguments import check_whole
     from ncselect.progress_bar import ProgressBar
     from ncselect.reproduction import reproduced
+    from ncselect.reproduction.result import check_output
     from ncselect.reproduction.scales import scale_named
 
     chosen = None if datasets is None else [part for text in datasets for part in _parts(text)]
@@ -80,11 +81,18 @@ def reproduce(
         raise InputError("where: it chooses among stored runs; give --stored with it")
     asked = None
     if stored:
-        refused = {"--pool": pool, "--repeats": repeats, "--plan": plan}
+        refused = {
+            "--pool": pool,
+            "--repeats": repeats,
+            "--plan": plan,
+            "--threads": threads,
+            "--yes": yes,
+        }
         for option, came in refused.items():
-            if came:
+            if came is not None and came is not False:
                 raise InputError(f"stored: {option} came, too; it is for runs that are trained")
         check_whole(workers=workers)
+        check_output(output)
         pools, size = _stored(target, scale, store, chosen, where or []), scale_named(scale)
     else:
         from ncselect.reproduction import reproduction
@@ -104,9 +112,10 @@ def reproduce(
         if plan:
             out.print(asked.summary())
             return
+        check_output(output)
         agreed(asked.summary(), is_long=asked.is_long, yes=yes)
         pools, size = _completed(asked), asked.scale
-    with ProgressBar(err) as bar:
+    with resumable(), ProgressBar(err) as bar:
         result = reproduced(target, pools, size, workers=workers, watch=bar)
     if asked is not None:
         result = asked.told(result)

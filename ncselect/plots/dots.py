@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
-LABELLED_UP_TO = 20  # dots in a panel; more are told apart by colour and marker alone
+LABELLED_UP_TO = 20  # dots in a panel; of more only those at the ends have a label
+ENDS = 2  # the farthest dots, in each direction, that then have one
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,16 @@ class DotPanel:
         In its corner.
     slopes
         Lines through 0.
+    aside
+        Labels of dots that may be far from all others: the axes leave them out, an arrow with
+        their values points to where they are.
     """
 
     title: str
     dots: tuple[Dot, ...]
     note: str = ""
     slopes: tuple[Slope, ...] = field(default=())
+    aside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -143,14 +148,31 @@ def draw_dots(values: DotFigure) -> Figure:
         captioned(figure, values.caption)
         figure.draw_without_rendering()
         for axes, panel in zip(flat, values.panels, strict=False):
-            if len(panel.dots) <= LABELLED_UP_TO:
-                label_dots(
-                    axes,
-                    [(dot.x, dot.y) for dot in panel.dots],
-                    [dot.label for dot in panel.dots],
-                    _segments(axes, panel, equal=values.equal),
-                )
+            label_dots(
+                axes,
+                [(dot.x, dot.y) for dot in panel.dots if _is_inside(axes, dot)],
+                [
+                    dot.label if dot in _labelled(panel.dots) else ""
+                    for dot in panel.dots
+                    if _is_inside(axes, dot)
+                ],
+                _segments(axes, panel, equal=values.equal),
+            )
     return figure
+
+
+def _labelled(dots: Sequence[Dot]) -> set[Dot]:
+    """Return the dots whose label is written: of many those at the ends."""
+    if len(dots) <= LABELLED_UP_TO:
+        return set(dots)
+    by = (lambda dot: dot.x, lambda dot: dot.y, lambda dot: dot.y / dot.x if dot.x else 0.0)
+    orders = [sorted(dots, key=key) for key in by]
+    return {dot for order in orders for dot in (order[0], *order[-ENDS:])}
+
+
+def _is_inside(axes: Axes, dot: Dot) -> bool:
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    return left <= dot.x <= right and low <= dot.y <= high
 
 
 def _draw(axes: Axes, panel: DotPanel, groups: Sequence[str], *, equal: bool) -> None:
@@ -163,7 +185,11 @@ def _draw(axes: Axes, panel: DotPanel, groups: Sequence[str], *, equal: bool) ->
             markeredgecolor="white", markeredgewidth=0.6, linestyle="none", zorder=3,
         )  # fmt: skip
     if equal:
-        _equal_axes(axes, panel.dots)
+        near = [dot for dot in panel.dots if dot.label not in panel.aside]
+        _equal_axes(axes, near or panel.dots)
+        for dot in panel.dots:
+            if not _is_inside(axes, dot):
+                _point_to(axes, dot)
     if panel.slopes:
         _through_zero(axes, panel)
     if panel.note:
@@ -195,19 +221,45 @@ def _segments(axes: Axes, panel: DotPanel, *, equal: bool) -> list[Segment]:
 
 def _equal_axes(axes: Axes, dots: Sequence[Dot]) -> None:
     """Give both axes the dots' range, and mark where they are equal."""
-    values = np.array([value for dot in dots for value in (dot.x, dot.y)])
+    each = [
+        (dot.x, dot.y, *(end for bar in _bars(dot) for point in bar for end in point))
+        for dot in dots
+    ]
+    values = np.array([value for found in each for value in found])
     if not values.size:
         return
     pad = max(0.08 * np.ptp(values), 0.01)
     limits = float(values.min() - pad), float(values.max() + pad)
     axes.plot(limits, limits, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
-        "as predicted", (limits[1], limits[1]), xytext=(-7, -3), textcoords="offset points",
-        color=SOFT, fontsize=7, rotation=45, rotation_mode="anchor", ha="right", va="bottom",
+        "as predicted", (limits[0], limits[0]), xytext=(24, 27), textcoords="offset points",
+        color=SOFT, fontsize=7, rotation=45, rotation_mode="anchor", ha="left", va="bottom",
     )  # fmt: skip
     axes.set_xlim(limits)
     axes.set_ylim(limits)
     axes.set_box_aspect(1)
+
+
+def _point_to(axes: Axes, dot: Dot) -> None:
+    """Point from the edge to a dot that is beyond it."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    away = np.array([dot.x - np.clip(dot.x, left, right), dot.y - np.clip(dot.y, low, high)])
+    across, up = np.sign(away)
+    corner = (
+        np.interp(dot.x, [left, right], [0.02, 0.98]),
+        np.interp(dot.y, [low, high], [0.02, 0.98]),
+    )
+    tail = corner[0] - 0.07 * across, corner[1] - 0.07 * up
+    axes.annotate(
+        "", corner, xytext=tail, xycoords="axes fraction", textcoords="axes fraction",
+        arrowprops={"arrowstyle": "->", "color": SOFT, "linewidth": 0.9, "shrinkA": 0},
+    )  # fmt: skip
+    axes.annotate(
+        f"{dot.label} ({dot.x:.2f}, {dot.y:.2f})", corner, xycoords="axes fraction",
+        xytext=(-14 * across + (4 if not across else 0), 6 if up <= 0 else -8),
+        textcoords="offset points", color=SOFT, fontsize=7,
+        ha="right" if across > 0 or corner[0] > 0.6 else "left", va="center",
+    )  # fmt: skip
 
 
 def _through_zero(axes: Axes, panel: DotPanel) -> None:

@@ -21,6 +21,8 @@ TRAIN, VALIDATION, TEST, BETA, LINE = (
     COLOURS[0],
 )
 
+_SIGNS = ((1, BETA), (-1, "white"))  # of β_eff → how its mark is filled
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -84,12 +86,12 @@ def draw_fits(values: FitFigure) -> Figure:
             _accuracy(top, fit)
             _beta(middle, fit)
             _line(bottom, fit)
-            top.set_title(fit.model)
+            top.set_title(fit.model, fontsize=min(9.5, 9.5 * 17 / len(fit.model)))
         for row, label in zip(
             grid, ("accuracy", "|β_eff| on training images", "validation accuracy"), strict=True
         ):
             row[0].set_ylabel(label)
-        figure.legend(handles=_handles(), loc="outside upper left", ncols=min(6, 2 * columns))
+        figure.legend(handles=_handles(), loc="outside upper left", ncols=min(6, columns + 1))
         captioned(figure, values.caption)
     return figure
 
@@ -108,7 +110,7 @@ def _beta(axes: Axes, fit: Fit) -> None:
     epochs = np.arange(1, len(size) + 1)
     axes.axvspan(fit.start, fit.start + fit.length - 1, color=SOFT, alpha=0.15, linewidth=0)
     axes.plot(epochs, size, color=BETA, linewidth=0.8)
-    for sign, filled in ((1, BETA), (-1, "white")):
+    for sign, filled in _SIGNS:
         chosen = np.sign(fit.beta) == sign
         axes.plot(
             epochs[chosen], size[chosen], "s", markersize=3, markerfacecolor=filled,
@@ -127,7 +129,12 @@ def _line(axes: Axes, fit: Fit) -> None:
     ends = np.array([min(0.0, beta.min()), max(0.0, beta.max())])
     axes.axvline(0, color=SOFT, linewidth=0.7)
     axes.plot(ends, fit.predicted + fit.slope * ends, color=LINE, linewidth=1.3)
-    axes.plot(beta, accuracy, "s", color=BETA, markersize=4.5, zorder=3)
+    for sign, filled in _SIGNS:
+        chosen = np.sign(beta) == sign
+        axes.plot(
+            beta[chosen], accuracy[chosen], "s", markersize=4.5, markerfacecolor=filled,
+            markeredgecolor=BETA, markeredgewidth=0.9, zorder=3,
+        )  # fmt: skip
     if finite(fit.sd):
         axes.errorbar(0, fit.predicted, yerr=fit.sd, color=LINE, linewidth=1, capsize=2)
     axes.plot(0, fit.predicted, "*", color=LINE, markersize=11, markeredgecolor="white", zorder=4)

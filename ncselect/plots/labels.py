@@ -63,18 +63,27 @@ def label_line_ends(
     for one in order[::-1]:
         placed[one] = min(placed[one], limit)
         limit = placed[one] - least
+    left, edge = axes.get_xlim()
+    reach = 0.035 * (edge - left)  # from the last point to the text
     right = max(x for x, _ in ends)
     for (x, y), height, label, colour in zip(ends, placed, labels, colours, strict=True):
+        far = abs(height - y) > least / 2 or x < right
         axes.annotate(
             label,
             (x, y),
-            xytext=(right, height),
+            xytext=(right + reach, height),
             fontsize=size,
             color=colour,
             va="center",
             ha="left",
             annotation_clip=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
         )
+        if far:
+            axes.plot(
+                [x, right + 0.9 * reach], [y, height], color=colour, linewidth=0.6, clip_on=False,
+                zorder=3.5,
+            )  # fmt: skip
 
 
 def label_dots(
@@ -94,7 +103,7 @@ def label_dots(
     dots
         In data units.
     labels
-        One per dot.
+        One per dot; an empty one is not written.
     segments
         Straight lines, in data units, that labels keep off where they can.
     """
@@ -113,7 +122,8 @@ def label_dots(
             ),
         ]
     )
-    crowded = sorted(range(len(dots)), key=lambda one: -_neighbours(to_pixels(dots), one))
+    named = [place for place, label in enumerate(labels) if label]
+    crowded = sorted(named, key=lambda one: -_neighbours(to_pixels(dots), one))
     for one in crowded:
         size = _size(axes, labels[one])
         at = to_pixels(dots[one])

@@ -102,7 +102,9 @@ def draw_lines(values: LineFigure) -> Figure:
         row[0].set_ylim(max(-1.0, low) - 0.02, 1.02)
         xs = sorted({x for panel in values.panels for line in panel.lines for x in line.x})
         row[0].set_xticks([x for x in xs if len(xs) < 6 or (x - xs[0]) % 5 == 0])
-        room = 0.42 * (xs[-1] - xs[0] or 1)  # for the labels
+        widest = max(len(line.label) for panel in values.panels for line in panel.lines)
+        share = min(0.45, (0.065 * widest + 0.15) / (figure.get_figwidth() / count - 0.6))
+        room = share / (1 - share) * (xs[-1] - xs[0] or 1)  # for the labels
         row[0].set_xlim(xs[0] - 0.04 * (xs[-1] - xs[0] or 1), xs[-1] + room)
         captioned(figure, values.caption)
         figure.draw_without_rendering()
@@ -134,7 +136,7 @@ def _draw(axes: Axes, panel: LinePanel, *, ordered: bool) -> None:
             )  # fmt: skip
         for at, value in line.printed:
             axes.plot(
-                at, value, marker=marker(place), markersize=8, markerfacecolor="white",
+                at, value, marker=marker(place), markersize=8, markerfacecolor="none",
                 markeredgecolor=look, markeredgewidth=1.4, linestyle="none", zorder=5,
             )  # fmt: skip
 
@@ -163,6 +165,6 @@ def _label_ends(axes: Axes, panel: LinePanel, *, ordered: bool) -> None:
         known = [(x, y) for x, y in zip(line.x, line.y, strict=True) if finite(y)]
         if known:
             ends.append(known[-1])
-            labels.append(f"  {line.label}")
+            labels.append(line.label)
             colours.append(_colour(panel, place, ordered=ordered))
     label_line_ends(axes, ends, labels, colours)

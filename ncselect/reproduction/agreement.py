@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,10 +92,23 @@ def interval(values: Floats) -> Interval:
     return Interval(float(values[0]), float(low), float(high), int(drawn.size - defined.size))
 
 
+def counted(truth: Floats, score: Floats) -> tuple[float, int]:
+    """Return what ρ is of: models, the mean over the repeats that count, and those repeats.
+
+    Models count with a truth and a score, repeats with two such models or more.
+    """
+    each = (np.isfinite(truth) & np.isfinite(score)).sum(axis=1)
+    counts = each[each >= 2]
+    return (float(counts.mean()) if counts.size else 0.0), int(counts.size)
+
+
 def rho(truth: Floats, score: Floats, *, seed: int = 0) -> Interval:
-    """Return the mean over repeats of ρ with its interval; see :func:`mean_rhos`."""
-    repeats, models = truth.shape
-    return interval(mean_rhos(truth, score, Resamples.drawn(models, repeats, seed=seed)))
+    """Return the mean over repeats of ρ with its interval; see :func:`mean_rhos`.
+
+    Models and repeats that have nothing to count are not among those resampled.
+    """
+    (drawn,) = _paired(truth, [score], seed=seed)
+    return interval(drawn)
 
 
 def gain(truth: Floats, score: Floats, other: Floats, *, seed: int = 0) -> Interval:
@@ -108,20 +121,46 @@ def gain(truth: Floats, score: Floats, other: Floats, *, seed: int = 0) -> Inter
     seed
         Of the resamples, which both share.
     """
-    repeats, models = truth.shape
-    resamples = Resamples.drawn(models, repeats, seed=seed)
-    both = np.where(np.isfinite(score) & np.isfinite(other), truth, np.nan)
-    return interval(mean_rhos(both, score, resamples) - mean_rhos(both, other, resamples))
+    ours, others = _paired(truth, [score, other], seed=seed)
+    return interval(ours - others)
 
 
-def improvement(ours: float, baselines: Mapping[str, float]) -> tuple[float, str]:
-    """Return table 1's "Imprv (%)" and the baseline that it is over.
+def improvement(
+    truth: Floats, score: Floats, baselines: Mapping[str, Floats], *, seed: int = 0
+) -> tuple[Interval, str]:
+    """Return table 1's "Imprv (%)", and the baseline that it is over.
 
-    100·(ρ_ours / ρ_best − 1) over the best baseline; nan where that ρ is not positive.
+    100·(ρ_ours / ρ_best − 1) over the baseline with the highest ρ on the models that all of them
+    order; nan where that ρ is not positive. Resamples keep the baseline.
+
+    Parameters
+    ----------
+    truth, score
+        Shape (R, n), nan where there is none.
+    baselines
+        Name → score, of the same shape; those without any are left out.
+    seed
+        Of the resamples, which all share.
     """
-    known = {name: value for name, value in baselines.items() if np.isfinite(value)}
+    said = {name: one for name, one in baselines.items() if np.isfinite(one).any()}
+    ours, *others = _paired(truth, [score, *said.values()], seed=seed)
+    known = {name: one for name, one in zip(said, others, strict=True) if np.isfinite(one[0])}
     if not known:
-        return float("nan"), ""
-    best = max(known, key=lambda name: known[name])
-    positive = known[best] > 0 and np.isfinite(ours)
-    return (100 * (ours / known[best] - 1) if positive else float("nan")), best
+        return Interval(np.nan, np.nan, np.nan, 0), ""
+    best = max(known, key=lambda name: known[name][0])
+    over = np.where(known[best] > 0, known[best], np.nan)
+    return interval(100 * (ours / over - 1)), best
+
+
+def _paired(truth: Floats, scores: Sequence[Floats], *, seed: int) -> list[Floats]:
+    """Return the mean ρ of every score on what all of them order, in the same resamples."""
+    known = np.isfinite(truth)
+    for score in scores:
+        known = known & np.isfinite(score)
+    if not known.any():
+        return [np.full(1 + RESAMPLES, np.nan) for _ in scores]
+    kept = np.ix_(known.any(axis=1), known.any(axis=0))
+    true = np.where(known, truth, np.nan)[kept]
+    repeats, models = true.shape
+    resamples = Resamples.drawn(models, repeats, seed=seed)
+    return [mean_rhos(true, score[kept], resamples) for score in scores]

@@ -42,7 +42,7 @@ class Answered:
     reason
         Why there is nothing at all; None where there is something.
     seconds
-        Of estimating the pool, per repeat.
+        Of estimating the pool, per repeat that was asked.
     diagnostics
         Per repeat, model → the method's diagnostics.
     """
@@ -71,6 +71,9 @@ def left_out(pool: Pool, length: int) -> dict[str, str]:
     """Return run → why it cannot be scored after so many epochs, of all repeats."""
     reasons = {}
     for repeat in pool.repeats:
+        if not _long_enough(repeat, length):
+            reasons[f"all of seed {repeat.seed}"] = f"no run of it has {length} epochs yet"
+            continue
         why_not = unscorable(repeat.runs, length, pool.horizon)
         names = {run.spec.model for run in repeat.runs}
         why_not |= {model: "there is no such run" for model in pool.models if model not in names}
@@ -87,7 +90,7 @@ def ask(
     workers: int = 1,
     watch: Watch = lambda _what, _done, _total: None,
 ) -> dict[tuple[str, int, str], Answered]:
-    """Ask methods for their estimates, each repeat apart.
+    """Ask methods for their estimates, each repeat apart; repeats without a run so long are not.
 
     Methods that learn from a history are told, for each candidate, the whole curves of the
     repeat's other candidates, as the paper does ("a set of full learning curves from other
@@ -114,7 +117,7 @@ def ask(
     Raises
     ------
     InputError
-        If a length is beyond a pool's horizon.
+        If a length is beyond a pool's horizon, or no run is so long.
     """
     for pool in pools:
         check_lengths(lengths, pool.horizon)
@@ -123,7 +126,7 @@ def ask(
         for pool in pools
         for length in lengths
         for method in methods
-        for repeat in pool.repeats
+        for repeat in _begun(pool, length)
     ]
     tasks = [
         (methods[method], _long_enough(repeat, length), length, pool.horizon)
@@ -134,9 +137,14 @@ def ask(
         for done, one in enumerate(spread(answered, tasks), start=1):
             answers.append(one)
             watch("methods", done, len(tasks))
-    grouped: dict[tuple[str, int, str], list[Answer]] = {}
-    for (pool, length, method, _), one in zip(asked, answers, strict=True):
-        grouped.setdefault((pool.dataset, length, method), []).append(one)
+    grouped: dict[tuple[str, int, str], list[Answer | None]] = {}
+    said = iter(answers)
+    for pool in pools:
+        for length in lengths:
+            for method in methods:
+                grouped[pool.dataset, length, method] = [
+                    next(said) if _long_enough(repeat, length) else None for repeat in pool.repeats
+                ]
     models = {pool.dataset: pool.models for pool in pools}
     return {key: _together(models[key[0]], each) for key, each in grouped.items()}
 
@@ -168,22 +176,31 @@ def _mapped(workers: int) -> Iterator[Callable[..., Iterator[Answer]]]:
                 os.environ[name] = value
 
 
-def _long_enough(repeat: Repeat, length: int) -> tuple[RunRecord, ...]:
-    runs = tuple(run for run in repeat.runs if run.status == "failed" or run.epochs >= length)
-    if not runs:
+def _begun(pool: Pool, length: int) -> list[Repeat]:
+    """Return the repeats in which some run is long enough."""
+    found = [repeat for repeat in pool.repeats if _long_enough(repeat, length)]
+    if not found:
         raise InputError(
-            f"no run with the seed {repeat.seed} has {length} epochs; complete them with "
-            "'ncselect reproduce' without --stored"
+            f"no run on {pool.dataset} has {length} epochs; complete them with 'ncselect "
+            "reproduce' without --stored"
         )
-    return runs
+    return found
 
 
-def _together(models: tuple[str, ...], answers: Sequence[Answer]) -> Answered:
+def _long_enough(repeat: Repeat, length: int) -> tuple[RunRecord, ...]:
+    return tuple(run for run in repeat.runs if run.status == "failed" or run.epochs >= length)
+
+
+def _together(models: tuple[str, ...], answers: Sequence[Answer | None]) -> Answered:
+    """Return the answers of all repeats as one; None is a repeat that was not asked."""
     shape = (len(answers), len(models))
     score, mean, sd = (np.full(shape, np.nan) for _ in range(3))
     refused: dict[str, str] = {}
     diagnostics: list[Mapping[str, Mapping[str, Any]]] = []
     for row, one in enumerate(answers):
+        if one is None:
+            diagnostics.append({})
+            continue
         for estimate in one.estimates.estimates:
             place = row, models.index(estimate.model)
             score[place], mean[place], sd[place] = estimate.score, estimate.mean, estimate.sd
@@ -197,6 +214,6 @@ def _together(models: tuple[str, ...], answers: Sequence[Answer]) -> Answered:
         sd=sd,
         refused=refused,
         reason=(in_short(refused.values()) or "there was no run to estimate") if nothing else None,
-        seconds=tuple(one.seconds for one in answers),
+        seconds=tuple(one.seconds for one in answers if one is not None),
         diagnostics=tuple(diagnostics),
     )

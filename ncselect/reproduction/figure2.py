@@ -29,7 +29,7 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
     (pool, *_) = pools
     epochs = max(scale.lengths)
     runs = _representatives(pool, epochs)
-    method = Capacitance()
+    method = Capacitance(subset=scale.subset)
     fits = tuple(_fit(run, method, epochs, pool.horizon) for run in runs)
     figures: dict[str, Any] = {
         fit.model: {
@@ -44,9 +44,7 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
             "training_accuracy": fit.train,
             "validation_accuracy": fit.validation,
             "beta": fit.beta,
-            "paper": dict(
-                zip(("t0", "bic"), paper.WINDOWS_2.get(family(run), (None, None)), strict=True)
-            ),
+            "paper": {"t0": paper.WINDOWS_2.get(family(run), (None, None))[0]},
         }
         for run, fit in zip(runs, fits, strict=True)
     }
@@ -54,7 +52,7 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
         (
             fit.model,
             f"{fit.start} ({figures[fit.model]['paper']['t0'] or '–'})",
-            f"{fit.bic:.1f} ({number(figures[fit.model]['paper']['bic'], 1)})",
+            number(fit.bic, 1),
             f"{fit.predicted:.3f} ± {fit.sd:.3f}",
             f"{fit.test:.3f}",
             f"{100 * (fit.predicted - fit.test):+.1f}",
@@ -62,6 +60,7 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
         for fit in fits
     )
     seed = pool.repeats[0].seed
+    images = f"{'all' if scale.measure_whole else 'the probe subset of the'} training images"
     return Result(
         target="figure2",
         title=f"Figure 2: learning curves, β_eff and the fitted line, {paper.title(pool.dataset)}",
@@ -80,8 +79,8 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
         figures=figures,
         drawing=FitFigure(
             fits,
-            f"{n_note(pools)} Seed {seed}. β_eff {method.definition} on the probe subset of the "
-            f"training images; window of {fits[0].length} chosen in epochs 1 to {epochs}.",
+            f"{n_note(pools)} Seed {seed}. β_eff {method.definition} on {images}; "
+            f"window of {fits[0].length} chosen in epochs 1 to {epochs}.",
         ),
         notes=(
             n_note(pools),
@@ -90,7 +89,7 @@ def figure2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) 
             "The paper's bottom row has |β_eff| on a logarithmic axis, which has no 0; here the "
             "axis is that of the fit, so that the distance of the extrapolation is seen.",
             "The paper prints no formula of its BIC; here it is n·ln(RSS/n) + k·ln n, RSS/n "
-            "floored at the validation accuracy's sampling variance: the two are not comparable.",
+            "floored at the validation accuracy's sampling variance: no number to hold beside it.",
             *(f"left out: {line}" for line in grouped(left_out(pool, epochs))),
         ),
     )

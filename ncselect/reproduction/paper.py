@@ -167,6 +167,8 @@ RHO_F4: Mapping[str, float] = {  # figure F.4, AlexNet included
     "fashion_mnist": 0.95,
     "birds": 0.74,
 }
+ALEXNET = "AlexNet"  # Keras has none
+DATASET_3A = "cifar10"  # figure 3a's; figures 2, 3b and 3c, too
 RHO_3A_WITHOUT_ALEXNET = 0.92  # figure 3a's corner; its caption: 0.93 with AlexNet
 ALEXNET_3A = (0.871, 0.868)  # figure 3a's caption: predicted, true
 FAMILIES_2 = ("MobileNet", "ResNet", "DenseNet", "Inception", "VGG")  # figure 2's columns

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ncselect.types import RunRecord
 from zoo.errors import InputError, UnknownNameError
@@ -93,15 +94,15 @@ def sorted_out(
     names
         Stored name of a dataset → what to call it; only these are read if any is given.
     horizon
-        The epoch of the truth; the last that any run has a test accuracy for if None.
+        The epoch of the truth; the last that runs have a test accuracy for if None.
     sizes
         Training images of the runs on fewer images.
 
     Raises
     ------
     InputError
-        If nothing is left, no run has a truth, or the runs differ in more than candidate, dataset
-        and seed; the text says in what.
+        If nothing is left, no run has a truth, datasets end at different epochs, or the runs
+        differ in more than candidate, dataset and seed; the text says in what.
     UnknownNameError
         If a dataset or a name in ``where`` is not that of any run.
     """
@@ -114,7 +115,7 @@ def sorted_out(
     chosen = [run for run in chosen if run.spec.dataset in called]
     _check_one_protocol(chosen)
     if horizon is None:
-        horizon = max((epoch for run in chosen for epoch in run.truth), default=0)
+        horizon = _one_horizon(chosen)
     if not any(horizon in run.truth for run in chosen):
         raise InputError(
             f"store: none of its {len(chosen)} runs has a test accuracy"
@@ -125,6 +126,21 @@ def sorted_out(
         _pool(title, [run for run in chosen if run.spec.dataset == name], horizon, sizes)
         for name, title in called.items()
     )
+
+
+def _one_horizon(runs: Sequence[RunRecord]) -> int:
+    """Return the last epoch with a test accuracy, which all datasets that have one must share."""
+    last: dict[str, int] = {}
+    for run in runs:
+        for epoch in run.truth:
+            last[run.spec.dataset] = max(epoch, last.get(run.spec.dataset, 0))
+    if len(set(last.values())) > 1:
+        ends = ", ".join(f"{name} at {epoch}" for name, epoch in last.items())
+        raise InputError(
+            f"the runs of different datasets end at different epochs: {ends}; choose with "
+            "--datasets"
+        )
+    return max(last.values(), default=0)
 
 
 def _pool(title: str, runs: Sequence[RunRecord], horizon: int, sizes: Collection[int]) -> Pool:
@@ -139,9 +155,10 @@ def _pool(title: str, runs: Sequence[RunRecord], horizon: int, sizes: Collection
             "one preparation with --where data.counts.train=NUMBER"
         )
     reduced: dict[int, tuple[Repeat, ...]] = {}
+    whole = by_images[full[0]][0].spec.data
     for key, each in by_images.items():
-        size = training_images(each[0])
-        if key != full[0] and size is not None and size in sizes:
+        size, data = training_images(each[0]), each[0].spec.data
+        if key != full[0] and size is not None and size in sizes and _is_part(data, whole):
             if size in reduced:
                 raise InputError(
                     f"the runs on {title} with {size} training images have different images; "
@@ -151,22 +168,42 @@ def _pool(title: str, runs: Sequence[RunRecord], horizon: int, sizes: Collection
     return Pool(title, horizon, _repeats(by_images[full[0]]), dict(sorted(reduced.items())))
 
 
+def _is_part(data: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    """Tell whether runs are on the first and last images of what others have in full."""
+    same = ("fingerprint", "image_shape", "classes")
+    return bool(data.get("in_order")) and all(data.get(one) == whole.get(one) for one in same)
+
+
 def _repeats(runs: Sequence[RunRecord]) -> tuple[Repeat, ...]:
+    """Return the runs by seed; of runs that differ in threads alone the first."""
     by_seed: dict[int, dict[str, RunRecord]] = {}
     for run in runs:
         of_seed = by_seed.setdefault(run.spec.seed, {})
-        if run.spec.model in of_seed:
-            raise InputError(
-                f"two runs of {run.spec.model} on {run.spec.dataset} have the seed "
-                f"{run.spec.seed} and differ in the candidate's weights; choose with --where "
-                "candidate.weights=DIGEST"
-            )
-        of_seed[run.spec.model] = run
+        first = of_seed.setdefault(run.spec.model, run)
+        _check_same(first, run)
     order = _names(runs)
     return tuple(
         Repeat(seed, tuple(by_seed[seed][name] for name in order if name in by_seed[seed]))
         for seed in sorted(by_seed)
     )
+
+
+def _check_same(first: RunRecord, other: RunRecord) -> None:
+    """Refuse two runs of one candidate and seed that differ in more than their threads."""
+    here, there = first.spec.flat(), other.spec.flat()
+    differ = sorted(
+        name
+        for name in {*here, *there} - {"environment.threads"}
+        if here.get(name) != there.get(name)
+    )
+    if differ:
+        name = differ[0]
+        raise InputError(
+            f"two runs of {first.spec.model} on {first.spec.dataset} have the seed "
+            f"{first.spec.seed} and differ in {name}: {here.get(name)}, {there.get(name)}; keep "
+            "them in stores of their own, or read one at a time with --where "
+            f"{name}=VALUE"
+        )
 
 
 def _names(runs: Iterable[RunRecord]) -> tuple[str, ...]:

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ncselect.methods.extrapolation import DEFAULT_WINDOW
 from ncselect.reproduction import paper
 from ncselect.reproduction.pools import Pool
 from ncselect.types import RunRecord, Settings
+from zoo.datasets import DATASETS
 
 PAPER_STEPS = 35_000 // paper.BATCH_SIZE  # in an epoch on CIFAR10
 
@@ -21,9 +23,14 @@ CHOICES = (
     "probe_head",
     "probe_activation",
     "probe_initializer",
-    "probe_size",
 )
 """Settings that the paper leaves open."""
+
+_WINDOW = (
+    f"{DEFAULT_WINDOW} observed epochs are epochs 1 to {DEFAULT_WINDOW} for every method; the "
+    "paper's figure 2 has [t0, t0 + 5) with a t0 of 2 to 4 chosen by BIC, which reaches epochs 6 "
+    "to 8.",
+)
 
 
 def protocol(pools: Sequence[Pool]) -> dict[str, Any]:
@@ -70,7 +77,9 @@ def open_choices(settings: Settings) -> str:
     )
 
 
-def deviations(pools: Sequence[Pool], *, all_datasets: bool) -> tuple[str, ...]:
+def deviations(
+    pools: Sequence[Pool], *, all_datasets: bool, observes: bool = True
+) -> tuple[str, ...]:
     """Return every difference from the published protocol, a sentence each.
 
     Parameters
@@ -79,12 +88,15 @@ def deviations(pools: Sequence[Pool], *, all_datasets: bool) -> tuple[str, ...]:
         What a table or figure is made of.
     all_datasets
         Whether the paper's is of all five datasets; else of CIFAR10.
+    observes
+        Whether methods are asked after so many epochs.
     """
     return (
         *_datasets(pools, all_datasets),
         *_images(pools),
         *_models(pools),
         *_training(pools),
+        *(_WINDOW if observes else ()),
         *_repeats(pools),
     )
 
@@ -99,12 +111,13 @@ def _datasets(pools: Sequence[Pool], all_datasets: bool) -> Iterable[str]:
     if others:
         yield f"Not the paper's here: {', '.join(paper.title(name) for name in others)}."
     if any(
-        pool.dataset == "birds" and pool.repeats[0].runs[0].spec.dataset == "birds"
+        pool.dataset == "birds"
+        and pool.repeats[0].runs[0].spec.data.get("classes") == DATASETS["birds"].classes
         for pool in pools
     ):
         yield (
-            "Birds is Caltech's (200 species), not Kaggle's: give that one's folder as "
-            "birds=FOLDER."
+            "Birds has 200 classes, as Caltech's set: the paper's is Kaggle's, whose folder is "
+            "given as birds=FOLDER."
         )
 
 
@@ -128,6 +141,18 @@ def _images(pools: Sequence[Pool]) -> Iterable[str]:
             )
         if shape[0] != known.image_size:
             yield f"{known.title}: images of {shape[0]} px (paper: {known.image_size})."
+    for pool in pools:
+        enlarged = {
+            run.spec.model: size[0]
+            for run in pool.runs
+            if (size := run.facts.get("resized_to")) is not None
+        }
+        if enlarged:
+            said = ", ".join(f"{model} {side} px" for model, side in enlarged.items())
+            yield (
+                f"{paper.title(pool.dataset)}: images resized for networks that take no others: "
+                f"{said} (paper: not stated)."
+            )
 
 
 def _models(pools: Sequence[Pool]) -> Iterable[str]:
@@ -165,10 +190,37 @@ def _training(pools: Sequence[Pool]) -> Iterable[str]:
         yield f"Batches of {settings.batch_size} (paper: {paper.BATCH_SIZE})."
     if settings.learning_rate != paper.LEARNING_RATE:
         yield f"Learning rate {settings.learning_rate:g} (paper: {paper.LEARNING_RATE:g})."
+    default = Settings()  # the paper's protocol, see ncselect.types
+    if settings.unit != default.unit:
+        yield f"A plain {settings.unit} is trained (paper: the neural capacitance probe unit)."
+    if settings.probe_units != default.probe_units:
+        yield (
+            f"Probe unit of {_listed(settings.probe_units)} (paper: "
+            f"{_listed(default.probe_units)})."
+        )
+    if settings.probe_dropout != default.probe_dropout:
+        yield f"Dropout {settings.probe_dropout:g} (paper: {default.probe_dropout:g})."
+    if settings.observation_steps:
+        yield f"Observations every {settings.observation_steps} training steps (paper: an epoch)."
+    if not settings.measure_whole:
+        yield from _probed(pools)
     steps = sorted({_steps(pool) for pool in pools if pool.train})
     if steps and steps[0] < PAPER_STEPS:
         said = " or ".join(f"{one:,}" for one in steps)
         yield f"{said} training steps an epoch (paper, CIFAR10: {PAPER_STEPS})."
+
+
+def _probed(pools: Sequence[Pool]) -> Iterable[str]:
+    """Say on how many training images β_eff is measured, where it is not on all."""
+    found = []
+    for pool in pools:
+        size, train = pool.repeats[0].runs[0].spec.settings.probe_size, pool.train
+        if train is None:
+            found.append(f"{size:,} training images ({paper.title(pool.dataset)})")
+        elif size < train:
+            found.append(f"{size:,} of {train:,} training images ({paper.title(pool.dataset)})")
+    if found:
+        yield f"β_eff is measured on {', '.join(found)} (paper: on the training set)."
 
 
 def _repeats(pools: Sequence[Pool]) -> Iterable[str]:
@@ -195,6 +247,10 @@ def _is_random(run: RunRecord) -> bool:
 def _is_own(run: RunRecord) -> bool:
     weights = str(run.spec.candidate.get("weights", ""))
     return weights.startswith("sha256:") or weights == "included"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return " and ".join(map(str, numbers))
 
 
 def _thousands(counts: Sequence[int | None]) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from ncselect.numerics.agreement import Interval
 from ncselect.plots import AnyFigure, drawn, save
+from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,8 +117,13 @@ class Result:
             Made if it is not there.
         command
             What was typed to make them.
+
+        Raises
+        ------
+        InputError
+            If nothing can be written there.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        check_output(folder)
         text = json.dumps(self.to_json(command=command), indent=1, ensure_ascii=False)
         document = folder / f"{self.target}.json"
         document.write_text(text + "\n", encoding="utf-8")
@@ -168,6 +175,25 @@ class Result:
         ]
         parts += [f"<p><small>{escape(line)}</small></p>" for line in self.notes]
         return "".join(parts)
+
+
+def check_output(folder: Path) -> None:
+    """Make the folder of the files if it is not there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, or cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"output: nothing can be written to '{folder}' ({error.strerror}); name a folder of "
+            "your own"
+        ) from None
 
 
 def figures_of(found: Interval, **more: Any) -> dict[str, Any]:

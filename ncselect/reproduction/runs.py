@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+LC_SECONDS = 3.5 / 2500  # of a step of lc's sampler, for a model; 2 to 5 s for 2,500 steps
+
+
 @dataclass(frozen=True)
 class Part:
     """The jobs of one dataset, number of training images and seed.
@@ -94,7 +97,14 @@ class Reproduction:
     @property
     def is_long(self) -> bool:
         """Whether a person should be asked first."""
-        return self.plan.seconds > LONG_SECONDS
+        return self.plan.is_long or self.answering_seconds > LONG_SECONDS
+
+    @property
+    def answering_seconds(self) -> float:
+        """Roughly, what asking ``lc`` takes after the training; 0 where it is not asked."""
+        lengths = {"table1": len(self.scale.lengths), "table-g2": 1}.get(self.target, 0)
+        models = sum(len(part.jobs) for part in self.parts if part.size is None)
+        return lengths * models * self.scale.lc_steps * LC_SECONDS / self.workers
 
     def summary(self) -> RenderableType:
         """Return the plan for a terminal, a row per dataset and number of training images."""
@@ -151,6 +161,15 @@ class Reproduction:
         return (
             f"Together {' and '.join(filter(None, (time, more)))}, "
             f"{sum(downloads.values()):.0f} MB to download. A stop loses at most an epoch."
+            + self._answering()
+        )
+
+    def _answering(self) -> str:
+        if self.answering_seconds < 60:
+            return ""
+        return (
+            f" Then lc takes ~{duration(self.answering_seconds)} ({self.scale.lc_steps:,} steps a "
+            "model and length), which a stop loses."
         )
 
     def told(self, result: Result) -> Result:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from ncselect.reproduction import paper
 from zoo.errors import UnknownNameError
 
 
@@ -36,6 +37,9 @@ class Scale:
     train, validation, test
         Numbers of images; None takes what the paper took: 15,000 for validation, the rest to
         train on, the dataset's own test split.
+    measure_whole
+        Whether β_eff is measured on the whole training set, as in the paper, and read there;
+        else on the probe subset.
     lengths
         Observed epochs of table 1; the first is that of the scatter plots and of table G.2.
     curve
@@ -60,6 +64,7 @@ class Scale:
     train: int | None
     validation: int | None
     test: int | None
+    measure_whole: bool
     lengths: tuple[int, ...]
     curve: tuple[int, ...]
     starts: tuple[int, ...]
@@ -72,11 +77,20 @@ class Scale:
         """Epochs that the runs on fewer images are read for."""
         return max(self.curve)
 
+    @property
+    def subset(self) -> str:
+        """Which training images capacitance reads β_eff of, as its option of that name."""
+        return "all" if self.measure_whole else "probe"
+
     def method(self, name: str) -> str:
         """Return a method with its options, as ``methods.parsed_method`` takes it."""
-        if name != "lc":
-            return name
-        return f"lc:steps={self.lc_steps},burn_in={self.lc_steps // 5}"
+        match name:
+            case "lc":
+                return f"lc:steps={self.lc_steps},burn_in={self.lc_steps // 5}"
+            case paper.OURS if self.measure_whole:
+                return f"{name}:subset={self.subset}"
+            case _:
+                return name
 
 
 _SCALES = (
@@ -91,6 +105,7 @@ _SCALES = (
         train=None,
         validation=None,
         test=None,
+        measure_whole=True,
         lengths=(5, 10),
         curve=tuple(range(5, 16)),
         starts=(1, 3, 5, 7, 9),
@@ -100,7 +115,7 @@ _SCALES = (
     ),
     Scale(
         name="small",
-        about="a tenth of the images; hours on two CPU cores",
+        about="a tenth of the images; a night on two CPU cores, figure 3c longer",
         models=("small",),
         datasets=("cifar10", "fashion_mnist"),
         repeats=3,
@@ -109,6 +124,7 @@ _SCALES = (
         train=3_500,
         validation=1_500,
         test=2_000,
+        measure_whole=False,
         lengths=(5, 10),
         curve=tuple(range(5, 16)),
         starts=(1, 3, 5, 7, 9),
@@ -127,6 +143,7 @@ _SCALES = (
         train=512,
         validation=200,
         test=300,
+        measure_whole=False,
         lengths=(3, 5),
         curve=(3, 4, 5),
         starts=(1, 2, 3),

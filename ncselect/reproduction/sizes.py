@@ -10,7 +10,7 @@ import numpy as np
 from ncselect.numerics.agreement import Interval
 from ncselect.plots import Line, LineFigure, LinePanel
 from ncselect.reproduction import paper
-from ncselect.reproduction.agreement import gain, rho
+from ncselect.reproduction.agreement import counted, gain, rho
 from ncselect.reproduction.answered import Answered, Watch, ask, truth
 from ncselect.reproduction.pools import Pool, Repeat
 from ncselect.reproduction.result import Result, Table, figures_of, grouped, said
@@ -36,15 +36,20 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
             f"'ncselect reproduce figure3c --scale {scale.name}'"
         )
     true = truth(pool)
-    sizes = {**{size: _like(pool, repeats) for size, repeats in pool.reduced.items()}}
+    sizes = {size: _like(pool, repeats) for size, repeats in pool.reduced.items()}
     full = pool.train or 0
+    if max(sizes) >= full:
+        raise InputError(
+            f"the runs on {max(sizes):,} images of {pool.dataset} are not on fewer than those on "
+            f"all {full:,}; choose a scale with smaller sizes"
+        )
     sizes[full] = Pool(pool.dataset, pool.horizon, pool.repeats)
     answers: dict[tuple[int, int], Answered] = {}
     for size, runs in sizes.items():
         named = Pool(f"{size:,}", runs.horizon, runs.repeats)
         for (_, length, _), one in ask(
             [named],
-            {paper.OURS: paper.OURS},
+            {paper.OURS: scale.method(paper.OURS)},
             scale.curve,
             workers=workers,
             watch=_named(watch, size),
@@ -56,6 +61,7 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
         for (size, length), one in answers.items()
     }
     rhos = {key: rho(true, score) for key, score in scores.items()}
+    of = {key: counted(true, score) for key, score in scores.items()}
     gains = {
         (size, length): gain(true, scores[full, length], scores[size, length])
         for size, length in answers
@@ -70,15 +76,23 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
             "say whether fewer images cost anything: those with 0 inside do not show it."
         ),
         tables=_tables(sizes, rhos, gains, scale),
-        figures={pool.dataset: _figures(sizes, rhos, gains, scale, len(pool.models))},
+        figures={pool.dataset: _figures(sizes, rhos, gains, scale, of)},
         drawing=_drawing(pool, sizes, rhos, scale),
+        deviations=(
+            *(
+                [f"Runs on fewer images end after {ends} epochs (paper: {paper.HORIZON})."]
+                if (ends := _ends(pool)) != paper.HORIZON
+                else []
+            ),
+            "The first and last images are those of the source's order; tensorflow-datasets "
+            "shuffles its own once for all (paper: of the original files).",
+        ),
         notes=(
             interval_note([pool]),
-            window_note(),
+            window_note(scale.curve),
             f"Runs on fewer images have the first so many of the training split and validate on "
             f"its last {_validation(pool):,}; they are trained for the {scale.longest} epochs that "
-            "are read. Images of a tensorflow-datasets source come in its order, which is shuffled "
-            "once for all.",
+            "are read.",
             *(
                 f"refused: {line}"
                 for line in grouped(
@@ -130,6 +144,13 @@ def _named(watch: Watch, size: int) -> Watch:
     return lambda _what, done, total: watch(f"{size:,} images", done, total)
 
 
+def _ends(pool: Pool) -> int:
+    """Return the last epoch of any run on fewer images."""
+    return max(
+        run.epochs for repeats in pool.reduced.values() for repeat in repeats for run in repeat.runs
+    )
+
+
 def _validation(pool: Pool) -> int:
     (repeats, *_) = pool.reduced.values()
     return int(repeats[0].runs[0].spec.data["counts"]["validation"])
@@ -140,12 +161,14 @@ def _figures(
     rhos: dict[tuple[int, int], Interval],
     gains: dict[tuple[int, int], Interval],
     scale: Scale,
-    models: int,
+    of: dict[tuple[int, int], tuple[float, int]],
 ) -> dict[str, Any]:
     return {
         f"{size}": {
             str(length): {
-                **figures_of(rhos[size, length], n=models),
+                **figures_of(
+                    rhos[size, length], n=of[size, length][0], repeats=of[size, length][1]
+                ),
                 **(
                     {"full_minus_it": figures_of(gains[size, length])}
                     if (size, length) in gains

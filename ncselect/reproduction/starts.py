@@ -14,7 +14,7 @@ from ncselect.numerics.agreement import Interval
 from ncselect.numerics.ridge import ridge_line
 from ncselect.plots import Line, LineFigure, LinePanel
 from ncselect.reproduction import paper
-from ncselect.reproduction.agreement import rho
+from ncselect.reproduction.agreement import counted, rho
 from ncselect.reproduction.answered import Watch, left_out, truth
 from ncselect.reproduction.pools import Pool
 from ncselect.reproduction.result import Result, Table, figures_of, grouped, said
@@ -41,16 +41,20 @@ def figure3b(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
             f"the runs on {pool.dataset} end at epoch {pool.horizon}; figure 3b reads up to epoch "
             f"{last}"
         )
-    method, true = Capacitance(), truth(pool)
+    method, true = Capacitance(subset=scale.subset), truth(pool)
     found: dict[tuple[int, int], Interval] = {}
+    of: dict[tuple[int, int], tuple[float, int]] = {}
     for start in scale.starts:
         for length in scale.curve:
-            found[start, length] = rho(true, window_scores(pool, method, start, length))
+            score = window_scores(pool, method, start, length)
+            found[start, length], of[start, length] = rho(true, score), counted(true, score)
             watch("windows", len(found), len(scale.starts) * len(scale.curve))
     figures: dict[str, Any] = {
         pool.dataset: {
             f"t0={start}": {
-                str(length): figures_of(found[start, length], n=len(pool.models))
+                str(length): figures_of(
+                    found[start, length], n=of[start, length][0], repeats=of[start, length][1]
+                )
                 for length in scale.curve
             }
             for start in scale.starts

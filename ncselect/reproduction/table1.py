@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ncselect.numerics.agreement import Interval
 from ncselect.plots import (
     IntervalFigure,
@@ -18,7 +16,7 @@ from ncselect.plots import (
     LinePanel,
 )
 from ncselect.reproduction import paper
-from ncselect.reproduction.agreement import gain, improvement, rho
+from ncselect.reproduction.agreement import counted, gain, improvement, rho
 from ncselect.reproduction.answered import Answered, Watch, ask, left_out, truth
 from ncselect.reproduction.pools import Pool
 from ncselect.reproduction.result import Result, Table, figures_of, grouped, number, said
@@ -40,15 +38,16 @@ class Scored:
     rho
         Mean over repeats, with its interval; nan where it said nothing.
     behind
-        By how much ρ of ``capacitance`` is above it, paired; nan for itself.
-    n
-        Models it is scored on, the mean over repeats.
+        By how much ρ of ``capacitance`` is above it, paired; 0 for itself.
+    n, repeats
+        Models it is scored on, the mean over the repeats that count; and those repeats.
     """
 
     answered: Answered
     rho: Interval
     behind: Interval
     n: float
+    repeats: int
 
 
 Scores = Mapping[tuple[str, int, str], Scored]
@@ -57,18 +56,21 @@ Scores = Mapping[tuple[str, int, str], Scored]
 def table1(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -> Result:
     """Return table 1: methods × datasets × observation lengths."""
     scores = scored(pools, TABLE_1, scale.lengths, scale, workers=workers, watch=watch)
+    improvements = {
+        (pool.dataset, length): _improvement(scores, pool, length)
+        for pool in pools
+        for length in scale.lengths
+    }
     figures: dict[str, Any] = {}
     for pool in pools:
         for length in scale.lengths:
             cell = figures.setdefault(pool.dataset, {}).setdefault(str(length), {})
             for method in TABLE_1:
                 cell[method] = _figures(scores, pool, length, method)
-            value, best = _improvement(scores, pool, length)
-            cell["improvement_percent"] = {
-                "value": value,
-                "over": best,
-                "paper": _printed_improvement(pool, length),
-            }
+            found, best = improvements[pool.dataset, length]
+            cell["improvement_percent"] = figures_of(
+                found, over=best, paper=_printed_improvement(pool, length)
+            )
     return Result(
         target="table1",
         title="Table 1: Spearman's ρ between predicted and true order, beside the paper's",
@@ -77,7 +79,12 @@ def table1(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -
             "differ only where the interval of their difference (second table) excludes 0."
         ),
         tables=tuple(
-            make(pool, scores, scale) for pool in pools for make in (_rho_table, _gain_table)
+            table
+            for pool in pools
+            for table in (
+                _rho_table(pool, scores, improvements, scale),
+                _gain_table(pool, scores, scale),
+            )
         ),
         figures=figures,
         drawing=_drawing(pools, scores, scale),
@@ -155,9 +162,11 @@ def scored(
     found = {}
     for (dataset, length, method), one in answers.items():
         true, ours = truths[dataset], answers[dataset, length, paper.OURS]
-        known = np.isfinite(true) & np.isfinite(one.score)
         found[dataset, length, method] = Scored(
-            one, rho(true, one.score), gain(true, ours.score, one.score), known.sum(axis=1).mean()
+            one,
+            rho(true, one.score),
+            gain(true, ours.score, one.score),
+            *counted(true, one.score),
         )
     return found
 
@@ -166,7 +175,7 @@ def _figures(scores: Scores, pool: Pool, length: int, method: str) -> dict[str, 
     one = scores[pool.dataset, length, method]
     behind = {} if method == paper.OURS else {"capacitance_minus_it": figures_of(one.behind)}
     return {
-        **figures_of(one.rho, n=one.n, repeats=len(pool.repeats)),
+        **figures_of(one.rho, n=one.n, repeats=one.repeats),
         **behind,
         "paper": _printed(pool, method, length),
         "refused": dict(one.answered.refused),
@@ -187,12 +196,20 @@ def _printed_improvement(pool: Pool, length: int) -> float | None:
     return values[paper.LENGTHS.index(length)]
 
 
-def _improvement(scores: Scores, pool: Pool, length: int) -> tuple[float, str]:
-    values = {method: scores[pool.dataset, length, method].rho.value for method in TABLE_1}
-    return improvement(values.pop(paper.OURS), values)
+def _improvement(scores: Scores, pool: Pool, length: int) -> tuple[Interval, str]:
+    """Return the improvement over the best of the baselines that the paper's table has."""
+    all_scores = {
+        method: scores[pool.dataset, length, method].answered.score for method in paper.TABLE_1
+    }
+    return improvement(truth(pool), all_scores.pop(paper.OURS), all_scores)
 
 
-def _rho_table(pool: Pool, scores: Scores, scale: Scale) -> Table:
+def _rho_table(
+    pool: Pool,
+    scores: Scores,
+    improvements: Mapping[tuple[str, int], tuple[Interval, str]],
+    scale: Scale,
+) -> Table:
     rows = []
     for method in TABLE_1:
         cells = []
@@ -204,8 +221,9 @@ def _rho_table(pool: Pool, scores: Scores, scale: Scale) -> Table:
         rows.append((f"{method} ({paper.NAMES[method]})", *cells))
     last = []
     for length in scale.lengths:
-        value, _ = _improvement(scores, pool, length)
-        last.append(f"{number(value, 1)} ({number(_printed_improvement(pool, length), 1)})")
+        found, best = improvements[pool.dataset, length]
+        over = f" over {best}" if best else ""
+        last.append(f"{said(found, 1)}{over} ({number(_printed_improvement(pool, length), 1)})")
     rows.append(("Imprv (%)", *last))
     title = f"{paper.title(pool.dataset)}: ρ [95% interval] (paper)"
     return Table(title, _headings(scale), tuple(rows))
@@ -226,7 +244,9 @@ def _headings(scale: Scale) -> tuple[str, ...]:
 
 
 def _full(pool: Pool) -> float:
-    return float(np.isfinite(truth(pool)).sum(axis=1).mean())
+    """Return how many models have a truth, the mean over the repeats that count."""
+    known = truth(pool)
+    return counted(known, known)[0]
 
 
 def _drawing(pools: Sequence[Pool], scores: Scores, scale: Scale) -> IntervalFigure:
@@ -286,7 +306,7 @@ def _line(scores: Scores, pool: Pool, method: str, lengths: Sequence[int]) -> Li
 
 
 def _notes(pools: Sequence[Pool], scores: Scores, lengths: Sequence[int]) -> tuple[str, ...]:
-    notes = [interval_note(pools), window_note()]
+    notes = [interval_note(pools), window_note(lengths, learners=True)]
     refusals: dict[str, str] = {}
     for (dataset, length, method), one in scores.items():
         if one.answered.reason:

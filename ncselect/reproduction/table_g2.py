@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ncselect.plots import IntervalFigure, IntervalPanel, IntervalRow
 from ncselect.reproduction import paper
 from ncselect.reproduction.answered import Answered, Watch, ask
@@ -13,6 +15,7 @@ from ncselect.reproduction.pools import Pool, Repeat
 from ncselect.reproduction.result import Result, Table, grouped
 from ncselect.reproduction.scales import Scale
 from ncselect.reproduction.wording import lc_note, n_note
+from ncselect.types import RunRecord
 
 METHODS = (paper.OURS, "bgrn", "last-value", "best-value", "cl", "lc")
 TIMES = 3  # each answer is timed so often where there are few repeats; the libraries are warm
@@ -26,7 +29,7 @@ def table_g2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
     length = scale.lengths[0]
     often = [_often(pool) for pool in pools]
     methods = {method: scale.method(method) for method in METHODS}
-    ask([_first(pools[0])], methods, [length])
+    ask([_first(pools[0], length)], methods, [length])
     answers = ask(often, methods, [length], watch=watch)
     figures: dict[str, Any] = {
         pool.dataset: {
@@ -91,10 +94,17 @@ def _often(pool: Pool) -> Pool:
     return Pool(pool.dataset, pool.horizon, pool.repeats * times)
 
 
-def _first(pool: Pool) -> Pool:
-    """Return a pool's first candidates alone: enough to load what methods load."""
-    repeat = pool.repeats[0]
-    return Pool(pool.dataset, pool.horizon, (Repeat(repeat.seed, repeat.runs[:2]),))
+def _first(pool: Pool, length: int) -> Pool:
+    """Return two runs that are long enough: enough to load what methods load."""
+    seed, runs = next(
+        ((repeat.seed, runs) for repeat in pool.repeats if (runs := _long(repeat, length))),
+        (pool.repeats[0].seed, pool.repeats[0].runs),
+    )
+    return Pool(pool.dataset, pool.horizon, (Repeat(seed, runs[:2]),))
+
+
+def _long(repeat: Repeat, length: int) -> tuple[RunRecord, ...]:
+    return tuple(run for run in repeat.runs if run.status != "failed" and run.epochs >= length)
 
 
 def _figures(answered: Answered, pool: Pool, method: str) -> dict[str, Any]:
@@ -104,7 +114,7 @@ def _figures(answered: Answered, pool: Pool, method: str) -> dict[str, Any]:
         "fastest": min(seconds, default=None),
         "slowest": max(seconds, default=None),
         "answers": len(seconds),
-        "n": len(pool.models),
+        "n": int(np.isfinite(answered.score).any(axis=0).sum()),
         "paper": paper.printed(paper.TABLE_G2, method, pool.dataset, 0),
         "reason": answered.reason,
     }
