@@ -236,7 +236,7 @@ def test_theorem_1_at_interpolation(record_property):
     assert residual[-1] < np.log(1e-4)
     assert np.exp(beta[-1]) < 0.02 * np.exp(beta[0])
     slope = np.polyfit(residual, beta, 1)[0]
-    record_property("slope of log|β| against log mean|p − y|", round(slope, 3))
+    record_property("slope of log|β| against log mean|p − y|", float(round(slope, 3)))
     assert slope == pytest.approx(1.0, abs=0.25)
 
 
