@@ -29,7 +29,7 @@ types: $(DEV_STAMP)
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
 	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \
