@@ -1,4 +1,4 @@
-"""Networks of ``keras.applications``, and AlexNet, with the weights that were asked for."""
+"""Networks of ``keras.applications``, and those built here, with the weights asked for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def network_on(pixels: Any, candidate: Candidate, card: Card) -> Any:
         If the weights cannot be had or do not fit. Nothing takes their place.
     """
     if card.application is None:
-        return _alexnet(candidate, pixels)
+        return _built_here(candidate, card, pixels)
     if candidate.weights == "imagenet":
         return _with_imagenet(candidate, card, pixels)
     try:
@@ -104,19 +104,29 @@ def _constructed(
     )
 
 
-def _alexnet(candidate: Candidate, pixels: Any) -> Any:
+def _built_here(candidate: Candidate, card: Card, pixels: Any) -> Any:
+    """Build a network that ``keras.applications`` lacks."""
     import keras
 
     from zoo.alexnet import alexnet
+    from zoo.small import NETWORKS
 
     if candidate.weights == "imagenet":
         raise WeightsUnavailableError(
-            f"{candidate.name}: Keras has no ImageNet weights for AlexNet. Give the path of a "
-            "weights file of zoo.alexnet's network, or ask for weights 'random'."
+            f"{candidate.name}: Keras has no ImageNet weights for {card.name}. Give the path of a "
+            "weights file of this package's network, or ask for weights 'random'."
         )
-    network = alexnet(pixels)
+    try:
+        network = {"AlexNet": alexnet, **NETWORKS}[card.name](pixels, **candidate.arguments)
+    except ValueError as error:
+        raise InputError(
+            f"{candidate.name}: {card.name} cannot be built with arguments "
+            f"{dict(candidate.arguments)}: {_reason(error)} Correct the arguments."
+        ) from error
     if candidate.weights != "random":
         _load_weights(network, candidate)
+    if len(network.output_shape) == 2:
+        return network
     pooled = keras.layers.GlobalAveragePooling2D(name="avg_pool")(network.outputs[0])
     return keras.Model(network.inputs[0], pooled)
 

@@ -27,7 +27,8 @@ class Card:
     name
         The Keras class name; look-ups ignore case.
     parameters
-        Weights of the headless base at its default arguments, moving statistics included.
+        Weights of the headless base at its default arguments, moving statistics included; at its
+        default size, where dense layers behind the convolutions make it depend on that.
     multiply_adds
         Of one image's forward pass at the default size, in layers with kernels.
     depth
@@ -88,6 +89,22 @@ def _application(
         preprocessing=preprocessing,
         arguments=arguments,
         application=name,
+    )
+
+
+def _scratch(name: str, parameters: int, multiply_adds: int, smallest_size: int) -> Card:
+    """Return the card of a network of :mod:`zoo.small`, which starts from random weights."""
+    return Card(
+        name=name,
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        depth=None,
+        top1=None,
+        top5=None,
+        default_size=32,
+        smallest_size=smallest_size,
+        preprocessing="tf",
+        arguments=("dropout", "width"),
     )
 
 
@@ -195,7 +212,18 @@ _CARDS: tuple[Card, ...] = (
     ),
 )
 
-MODELS: Mapping[str, Card] = MappingProxyType({card.name: card for card in _CARDS})
+# name, parameters (headless, at 32 px), multiply-adds, smallest size
+_SCRATCH: tuple[Card, ...] = (
+    _scratch("LeNet5", 61_156, 650_880, 16),
+    _scratch("AlexNetSmall", 6_611_584, 64_033_568, 15),
+    _scratch("VGGSmall", 2_436_352, 134_037_504, 16),
+    _scratch("ResNet32", 465_776, 68_861_952, 4),
+    _scratch("ResNet44", 661_104, 97_173_504, 4),
+    _scratch("ResNet34", 21_294_016, 1_159_397_376, 8),
+    _scratch("ResNet50Small", 23_553_472, 1_297_809_408, 8),
+)
+
+MODELS: Mapping[str, Card] = MappingProxyType({card.name: card for card in (*_CARDS, *_SCRATCH)})
 
 _SHARED = (
     "VGG16",
@@ -230,7 +258,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "EfficientNetV2B0",
             "DenseNet121",
         ),
-        "all": tuple(MODELS),
+        "scratch": tuple(card.name for card in _SCRATCH),
+        "all": tuple(card.name for card in _CARDS),
     }
 )
 
