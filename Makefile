@@ -34,7 +34,7 @@ test: lint types
 notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
 	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \
 	  --workers 2 --yes
-	$(BIN)/python -m pytest --nbmake notebooks
+	$(BIN)/python -m pytest --numprocesses 2 --nbmake notebooks
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m bench

@@ -50,7 +50,11 @@ def reproduce(
     ] = None,
     store: StoreOption = Path("runs"),
     output: Annotated[
-        Path, typer.Option(help="Folder for TARGET.json, TARGET.svg and TARGET.png.")
+        Path,
+        typer.Option(
+            help="Folder for TARGET.json, TARGET.svg, TARGET.png, and the answers of lc, which a "
+            "second call reads."
+        ),
     ] = Path("reproduced"),
     stored: Annotated[
         bool,
@@ -116,7 +120,9 @@ def reproduce(
         agreed(asked.summary(), is_long=asked.is_long, yes=yes)
         pools, size = _completed(asked), asked.scale
     with resumable(), ProgressBar(err) as bar:
-        result = reproduced(target, pools, size, workers=workers, watch=bar)
+        result = reproduced(
+            target, pools, size, workers=workers, answers=output / "answers", watch=bar
+        )
     if asked is not None:
         result = asked.told(result)
     written = result.save(output, command=typed_command())
@@ -127,7 +133,7 @@ def reproduce(
 def _stored(
     target: str, scale: str, store: Path, datasets: list[str] | None, where: list[str]
 ) -> tuple[Pool, ...]:
-    from ncselect.reproduction.reading import stored_pools
+    from ncselect.reproduction.stored import stored_pools
 
     names = None
     if datasets is not None:

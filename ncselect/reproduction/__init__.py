@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ncselect.reproduction.pools import Pool, Repeat
-    from ncselect.reproduction.reading import read
     from ncselect.reproduction.request import reproduction
     from ncselect.reproduction.result import Result
     from ncselect.reproduction.runs import Reproduction
     from ncselect.reproduction.scales import SCALES, Scale
+    from ncselect.reproduction.stored import read
     from ncselect.reproduction.targets import TARGETS, reproduced
 
 __all__ = [
@@ -42,7 +42,7 @@ _HOMES = {
     "SCALES": "scales",
     "Scale": "scales",
     "TARGETS": "targets",
-    "read": "reading",
+    "read": "stored",
     "reproduced": "targets",
     "reproduction": "request",
 }

@@ -1,4 +1,9 @@
-"""ρ over several repeats of a pool, with bootstrap intervals over models and repeats."""
+"""ρ over several repeats of a pool, with bootstrap intervals over models and repeats.
+
+One rule for all intervals here: where every resample has the same value there is none. With a
+single model, repeat or point, or an order that no resample of the pool can break (ρ = ±1),
+resampling has nothing to vary, and no width would look like certainty.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ Counts = NDArray[np.int64]
 
 RESAMPLES = 2000
 LEVEL = 0.95
+ROUNDING = 1e-12  # relative; sums in another order differ by less
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,21 @@ def mean_rhos(truth: Floats, score: Floats, resamples: Resamples) -> Floats:
 
 
 def interval(values: Floats) -> Interval:
-    """Return a statistic's value, which comes first, with the percentile interval of the rest."""
+    """Return a statistic's value, which comes first, with the percentile interval of the rest.
+
+    Returns
+    -------
+    Interval
+        Its ends are nan where the resamples do not differ, by more than rounding.
+    """
     drawn = values[1:]
     defined = drawn[np.isfinite(drawn)]
+    dropped = int(drawn.size - defined.size)
+    if not defined.size or np.ptp(defined) <= ROUNDING * np.abs(defined).max():
+        return Interval(float(values[0]), np.nan, np.nan, dropped)
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail]) if defined.size else (np.nan, np.nan)
-    return Interval(float(values[0]), float(low), float(high), int(drawn.size - defined.size))
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Interval(float(values[0]), float(low), float(high), dropped)
 
 
 def counted(truth: Floats, score: Floats) -> tuple[float, int]:

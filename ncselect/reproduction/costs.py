@@ -12,10 +12,10 @@ import numpy as np
 from ncselect.plots import Dot, DotFigure, DotPanel, Slope
 from ncselect.reproduction import paper
 from ncselect.reproduction.agreement import Resamples, interval
-from ncselect.reproduction.answered import Watch
+from ncselect.reproduction.cells import figures_of, said
+from ncselect.reproduction.material import Material
 from ncselect.reproduction.pools import Pool
-from ncselect.reproduction.result import Result, Table, figures_of, said
-from ncselect.reproduction.scales import Scale
+from ncselect.reproduction.result import Result, Table
 from ncselect.reproduction.wording import n_note
 from ncselect.types import Observation
 from zoo.errors import InputError
@@ -30,7 +30,7 @@ AXES = {
 }
 
 
-def figure_g6(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -> Result:  # noqa: ARG001
+def figure_g6(material: Material) -> Result:
     """Return figure G.6: seconds of measuring an epoch against seconds of training it.
 
     A model's figures are the medians over its epochs, then over its repeats. What is measured on
@@ -42,6 +42,7 @@ def figure_g6(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch
     InputError
         If no run has two epochs.
     """
+    pools = material.pools
     timed = {pool.dataset: _timed(pool) for pool in pools}
     seen = [one for each in timed.values() for repeats in each.values() for one in chain(*repeats)]
     if not seen:

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ncselect.methods.extrapolation import DEFAULT_WINDOW
 from ncselect.reproduction import paper
 from ncselect.reproduction.pools import Pool
-from ncselect.types import RunRecord, Settings
+from ncselect.spec import Settings
+from ncselect.types import RunRecord
 from zoo.datasets import DATASETS
 
 PAPER_STEPS = 35_000 // paper.BATCH_SIZE  # in an epoch on CIFAR10
@@ -25,12 +25,6 @@ CHOICES = (
     "probe_initializer",
 )
 """Settings that the paper leaves open."""
-
-_WINDOW = (
-    f"{DEFAULT_WINDOW} observed epochs are epochs 1 to {DEFAULT_WINDOW} for every method; the "
-    "paper's figure 2 has [t0, t0 + 5) with a t0 of 2 to 4 chosen by BIC, which reaches epochs 6 "
-    "to 8.",
-)
 
 
 def protocol(pools: Sequence[Pool]) -> dict[str, Any]:
@@ -77,9 +71,7 @@ def open_choices(settings: Settings) -> str:
     )
 
 
-def deviations(
-    pools: Sequence[Pool], *, all_datasets: bool, observes: bool = True
-) -> tuple[str, ...]:
+def deviations(pools: Sequence[Pool], *, all_datasets: bool) -> tuple[str, ...]:
     """Return every difference from the published protocol, a sentence each.
 
     Parameters
@@ -88,15 +80,12 @@ def deviations(
         What a table or figure is made of.
     all_datasets
         Whether the paper's is of all five datasets; else of CIFAR10.
-    observes
-        Whether methods are asked after so many epochs.
     """
     return (
         *_datasets(pools, all_datasets),
         *_images(pools),
         *_models(pools),
         *_training(pools),
-        *(_WINDOW if observes else ()),
         *_repeats(pools),
     )
 
@@ -190,7 +179,7 @@ def _training(pools: Sequence[Pool]) -> Iterable[str]:
         yield f"Batches of {settings.batch_size} (paper: {paper.BATCH_SIZE})."
     if settings.learning_rate != paper.LEARNING_RATE:
         yield f"Learning rate {settings.learning_rate:g} (paper: {paper.LEARNING_RATE:g})."
-    default = Settings()  # the paper's protocol, see ncselect.types
+    default = Settings()  # the paper's protocol, see ncselect.spec
     if settings.unit != default.unit:
         yield f"A plain {settings.unit} is trained (paper: the neural capacitance probe unit)."
     if settings.probe_units != default.probe_units:

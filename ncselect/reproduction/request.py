@@ -14,8 +14,8 @@ from ncselect.reproduction.runs import Part, Reproduction
 from ncselect.reproduction.scales import SCALES, Scale, scale_named
 from ncselect.reproduction.targets import target_named
 from ncselect.selection import selection
+from ncselect.spec import Settings
 from ncselect.store import RunStore
-from ncselect.types import Settings
 from zoo.datasets import DATASETS, Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import GROUPS, Candidate, candidates

@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from ncselect.numerics.agreement import Interval
 from ncselect.plots import AnyFigure, drawn, save
+from ncselect.reproduction.libraries import library_versions
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +90,6 @@ class Result:
         command
             What was typed to make it.
         """
-        libraries = {name: metadata.version(name) for name in _LIBRARIES if _is_installed(name)}
         document: dict[str, Any] = _plain(
             {
                 "target": self.target,
@@ -103,7 +101,7 @@ class Result:
                 "deviations": self.deviations,
                 "notes": self.notes,
                 "protocol": self.protocol,
-                "versions": {"runs": self.versions, "computed": libraries},
+                "versions": {"runs": self.versions, "computed": library_versions(*_LIBRARIES)},
             }
         )
         return document
@@ -194,49 +192,6 @@ def check_output(folder: Path) -> None:
             f"output: nothing can be written to '{folder}' ({error.strerror}); name a folder of "
             "your own"
         ) from None
-
-
-def figures_of(found: Interval, **more: Any) -> dict[str, Any]:
-    """Return a value with its interval as a mapping for JSON."""
-    return {**dataclasses.asdict(found), **more}
-
-
-def said(found: Interval, digits: int = 2) -> str:
-    """Return a value with its interval for a table's cell."""
-    if not math.isfinite(found.value):
-        return "–"
-    if not math.isfinite(found.low):
-        return number(found.value, digits)
-    ends = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
-    return f"{found.value:.{digits}f} {ends}".replace("-", "−")
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a number for a table's cell; a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def grouped(reasons: Mapping[str, str]) -> list[str]:
-    """Return each reason once, with those that it holds for."""
-    of: dict[str, list[str]] = {}
-    for what, reason in reasons.items():
-        of.setdefault(reason, []).append(what)
-    return [f"{_listed(names)}: {reason}" for reason, names in of.items()]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(names[:6]) + more
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _plain(value: Any) -> Any:

@@ -169,7 +169,8 @@ class Reproduction:
             return ""
         return (
             f" Then lc takes ~{duration(self.answering_seconds)} ({self.scale.lc_steps:,} steps a "
-            "model and length), which a stop loses."
+            "model and length); its answers are kept beside the output, and a second call reads "
+            "them."
         )
 
     def told(self, result: Result) -> Result:

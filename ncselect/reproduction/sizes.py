@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,41 @@ from ncselect.numerics.agreement import Interval
 from ncselect.plots import Line, LineFigure, LinePanel
 from ncselect.reproduction import paper
 from ncselect.reproduction.agreement import counted, gain, rho
-from ncselect.reproduction.answered import Answered, Watch, ask, truth
-from ncselect.reproduction.pools import Pool, Repeat
-from ncselect.reproduction.result import Result, Table, figures_of, grouped, said
+from ncselect.reproduction.asking import Answered, ask
+from ncselect.reproduction.cells import figures_of, said
+from ncselect.reproduction.material import Material
+from ncselect.reproduction.pools import Pool, Repeat, truth
+from ncselect.reproduction.readings import READINGS, questions, readings_note
+from ncselect.reproduction.result import Result, Table
 from ncselect.reproduction.scales import Scale
-from ncselect.reproduction.wording import interval_note, n_note, window_note
+from ncselect.reproduction.wording import grouped, interval_note, n_note
 from zoo.errors import InputError
 
 
-def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -> Result:
+@dataclass(frozen=True)
+class Scored:
+    """ρ with so many training images, at one length, in one reading.
+
+    Attributes
+    ----------
+    rho
+        With its interval.
+    n, repeats
+        Models it is of, the mean over the repeats that count, and those repeats.
+    full_minus_it
+        By how much ρ with all images is above it, paired; None for all images.
+    """
+
+    rho: Interval
+    n: float
+    repeats: int
+    full_minus_it: Interval | None
+
+
+Cells = Mapping[tuple[int, int, str], Scored]  # images, length, reading
+
+
+def figure3c(material: Material) -> Result:
     """Return figure 3c: ρ against the length of the curve, by number of training images.
 
     The truth is the test accuracy of the full-size run in all cases, as in the paper.
@@ -29,13 +57,12 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
     InputError
         If there are no runs on fewer images, or they are of other models and seeds.
     """
-    pool = pools[0]
+    pool, scale = material.pool, material.scale
     if not pool.reduced:
         raise InputError(
             f"the store has no runs on {pool.dataset} with fewer training images; make them with "
             f"'ncselect reproduce figure3c --scale {scale.name}'"
         )
-    true = truth(pool)
     sizes = {size: _like(pool, repeats) for size, repeats in pool.reduced.items()}
     full = pool.train or 0
     if max(sizes) >= full:
@@ -44,44 +71,62 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
             f"all {full:,}; choose a scale with smaller sizes"
         )
     sizes[full] = Pool(pool.dataset, pool.horizon, pool.repeats)
-    answers: dict[tuple[int, int], Answered] = {}
-    for size, runs in sizes.items():
-        named = Pool(f"{size:,}", runs.horizon, runs.repeats)
-        for (_, length, _), one in ask(
-            [named],
-            {paper.OURS: scale.method(paper.OURS)},
-            scale.curve,
-            workers=workers,
-            watch=_named(watch, size),
-        ).items():
-            answers[size, length] = one
-    places = {size: _places(pool, runs) for size, runs in sizes.items()}
-    scores = {
-        (size, length): _aligned(one, places[size], true.shape)
-        for (size, length), one in answers.items()
+    end = _end(pool)
+    asked = questions(scale, READINGS, scale.curve, end=end)
+    answers = {
+        (size, length, reading): one
+        for size, runs in sizes.items()
+        for (_, length, reading), one in ask(_of_size(material, runs, size), asked).items()
     }
-    rhos = {key: rho(true, score) for key, score in scores.items()}
-    of = {key: counted(true, score) for key, score in scores.items()}
-    gains = {
-        (size, length): gain(true, scores[full, length], scores[size, length])
-        for size, length in answers
-        if size != full
+    cells = _scored(pool, sizes, answers)
+    refusals = {
+        f"{reading} of {model}, {size:,} images, {length} epochs": reason
+        for (size, length, reading), one in answers.items()
+        for model, reason in one.refused.items()
     }
     return Result(
         target="figure3c",
         title=f"Figure 3c: ρ by number of training images, {paper.title(pool.dataset)}",
         reading=(
             "A line is a number of training images; the truth is that of the largest. The paper, "
-            "which prints no numbers here, finds 25K as good as 35K. The second table's intervals "
-            "say whether fewer images cost anything: those with 0 inside do not show it."
+            "which prints no numbers here, finds 25K as good as 35K. The tables of differences "
+            "say whether fewer images cost anything: intervals with 0 inside do not show it."
         ),
-        tables=_tables(sizes, rhos, gains, scale),
-        figures={pool.dataset: _figures(sizes, rhos, gains, scale, of)},
-        drawing=_drawing(pool, sizes, rhos, scale),
+        tables=tuple(
+            table
+            for reading in READINGS
+            for table in (
+                _rho_table(reading, list(sizes), cells, scale),
+                _gain_table(reading, list(sizes), cells, scale),
+            )
+        ),
+        figures={
+            pool.dataset: {
+                reading: {
+                    str(size): {
+                        str(length): _figures(cells[size, length, reading])
+                        for length in scale.curve
+                    }
+                    for size in sorted(sizes)
+                }
+                for reading in READINGS
+            }
+        },
+        drawing=LineFigure(
+            tuple(
+                LinePanel(reading, _lines(reading, list(sizes), cells, scale))
+                for reading in READINGS
+            ),
+            "length of learning curve (epochs)",
+            "Spearman's ρ",
+            f"{paper.title(pool.dataset)}, by training images. {n_note([pool])} Band: 95% interval "
+            "with the most images.",
+            ordered=True,
+        ),
         deviations=(
             *(
-                [f"Runs on fewer images end after {ends} epochs (paper: {paper.HORIZON})."]
-                if (ends := _ends(pool)) != paper.HORIZON
+                [f"Runs on fewer images end after {end} epochs (paper: {paper.HORIZON})."]
+                if end != paper.HORIZON
                 else []
             ),
             "The first and last images are those of the source's order; tensorflow-datasets "
@@ -89,22 +134,40 @@ def figure3c(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
         ),
         notes=(
             interval_note([pool]),
-            window_note(scale.curve),
+            readings_note(scale, scale.curve, end=end),
             f"Runs on fewer images have the first so many of the training split and validate on "
             f"its last {_validation(pool):,}; they are trained for the {scale.longest} epochs that "
             "are read.",
-            *(
-                f"refused: {line}"
-                for line in grouped(
-                    {
-                        f"{model}, {size:,} images, {length} epochs": reason
-                        for (size, length), one in answers.items()
-                        for model, reason in one.refused.items()
-                    }
-                )
-            ),
+            *(f"refused: {line}" for line in grouped(refusals)),
         ),
     )
+
+
+def _scored(
+    pool: Pool, sizes: Mapping[int, Pool], answers: Mapping[tuple[int, int, str], Answered]
+) -> Cells:
+    """Return every ρ and its distance from that with all images, on the full pool's truth."""
+    true, full = truth(pool), max(sizes)
+    places = {size: _places(pool, runs) for size, runs in sizes.items()}
+    scores = {key: _aligned(one, places[key[0]], true.shape) for key, one in answers.items()}
+    return {
+        (size, length, reading): Scored(
+            rho(true, score),
+            *counted(true, score),
+            None if size == full else gain(true, scores[full, length, reading], score),
+        )
+        for (size, length, reading), score in scores.items()
+    }
+
+
+def _of_size(material: Material, runs: Pool, size: int) -> Material:
+    """Return the material of one number of images."""
+    named = Pool(f"{size:,}", runs.horizon, runs.repeats)
+
+    def watch(_what: str, done: int, total: int) -> None:
+        material.watch(f"{size:,} images", done, total)
+
+    return dataclasses.replace(material, pools=(named,), watch=watch)
 
 
 def _like(pool: Pool, repeats: tuple[Repeat, ...]) -> Pool:
@@ -140,11 +203,7 @@ def _aligned(
     return score
 
 
-def _named(watch: Watch, size: int) -> Watch:
-    return lambda _what, done, total: watch(f"{size:,} images", done, total)
-
-
-def _ends(pool: Pool) -> int:
+def _end(pool: Pool) -> int:
     """Return the last epoch of any run on fewer images."""
     return max(
         run.epochs for repeats in pool.reduced.values() for repeat in repeats for run in repeat.runs
@@ -156,79 +215,44 @@ def _validation(pool: Pool) -> int:
     return int(repeats[0].runs[0].spec.data["counts"]["validation"])
 
 
-def _figures(
-    sizes: dict[int, Pool],
-    rhos: dict[tuple[int, int], Interval],
-    gains: dict[tuple[int, int], Interval],
-    scale: Scale,
-    of: dict[tuple[int, int], tuple[float, int]],
-) -> dict[str, Any]:
-    return {
-        f"{size}": {
-            str(length): {
-                **figures_of(
-                    rhos[size, length], n=of[size, length][0], repeats=of[size, length][1]
-                ),
-                **(
-                    {"full_minus_it": figures_of(gains[size, length])}
-                    if (size, length) in gains
-                    else {}
-                ),
-            }
-            for length in scale.curve
-        }
+def _figures(one: Scored) -> dict[str, Any]:
+    gained = one.full_minus_it
+    more = {} if gained is None else {"full_minus_it": figures_of(gained)}
+    return {**figures_of(one.rho, n=one.n, repeats=one.repeats), **more}
+
+
+def _rho_table(reading: str, sizes: Sequence[int], cells: Cells, scale: Scale) -> Table:
+    shown = scale.shown_lengths
+    rows = tuple(
+        (f"{size:,}", *(said(cells[size, length, reading].rho) for length in shown))
         for size in sorted(sizes)
-    }
-
-
-def _tables(
-    sizes: dict[int, Pool],
-    rhos: dict[tuple[int, int], Interval],
-    gains: dict[tuple[int, int], Interval],
-    scale: Scale,
-) -> tuple[Table, Table]:
-    curve = scale.curve
-    shown = sorted({curve[0], curve[len(curve) // 2], curve[-1]})
-    headings = ("training images", *(str(length) for length in shown))
-    full = max(sizes)
-    return (
-        Table(
-            "ρ [95% interval] by length of the learning curve",
-            headings,
-            tuple(
-                (f"{size:,}", *(said(rhos[size, length]) for length in shown))
-                for size in sorted(sizes)
-            ),
-        ),
-        Table(
-            f"ρ with {full:,} images less that with …",
-            headings,
-            tuple(
-                (f"{size:,}", *(said(gains[size, length]) for length in shown))
-                for size in sorted(sizes)
-                if size != full
-            ),
-        ),
     )
+    title = f"{reading}: ρ [95% interval] by length of the learning curve"
+    return Table(title, ("training images", *map(str, shown)), rows)
 
 
-def _drawing(
-    pool: Pool, sizes: dict[int, Pool], rhos: dict[tuple[int, int], Interval], scale: Scale
-) -> LineFigure:
-    lines = tuple(
-        Line(
-            f"{size:,}",
-            tuple(map(float, scale.curve)),
-            tuple(rhos[size, length].value for length in scale.curve),
-            tuple(rhos[size, length].low for length in scale.curve),
-            tuple(rhos[size, length].high for length in scale.curve),
+def _gain_table(reading: str, sizes: Sequence[int], cells: Cells, scale: Scale) -> Table:
+    shown = scale.shown_lengths
+    rows = []
+    for size in sorted(sizes)[:-1]:
+        gained = [cells[size, length, reading].full_minus_it for length in shown]
+        rows.append((f"{size:,}", *("–" if one is None else said(one) for one in gained)))
+    title = f"{reading}: ρ with {max(sizes):,} images less that with …"
+    return Table(title, ("training images", *map(str, shown)), tuple(rows))
+
+
+def _lines(reading: str, sizes: Sequence[int], cells: Cells, scale: Scale) -> tuple[Line, ...]:
+    """Return a line per number of images, the largest first."""
+    lines = []
+    for size in sorted(sizes, reverse=True):
+        each = [cells[size, length, reading].rho for length in scale.curve]
+        lines.append(
+            Line(
+                f"{size:,}",
+                tuple(map(float, scale.curve)),
+                tuple(one.value for one in each),
+                tuple(one.low for one in each),
+                tuple(one.high for one in each),
+            )
         )
-        for size in sorted(sizes, reverse=True)
-    )
-    return LineFigure(
-        (LinePanel(f"{paper.title(pool.dataset)}, by training images", lines),),
-        "length of learning curve (epochs)",
-        "Spearman's ρ",
-        f"{n_note([pool])} Band: 95% interval with the most images.",
-        ordered=True,
-    )
+    return tuple(lines)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ncselect.plots import IntervalFigure, IntervalPanel, IntervalRow
 from ncselect.reproduction import paper
-from ncselect.reproduction.answered import Answered, Watch, ask
+from ncselect.reproduction.asking import Answered, ask
+from ncselect.reproduction.cells import NO_INTERVAL
+from ncselect.reproduction.material import Material
 from ncselect.reproduction.pools import Pool, Repeat
-from ncselect.reproduction.result import Result, Table, grouped
-from ncselect.reproduction.scales import Scale
-from ncselect.reproduction.wording import lc_note, n_note
+from ncselect.reproduction.readings import FROM_T0, in_paper, labelled, questions, readings_note
+from ncselect.reproduction.result import Result, Table
+from ncselect.reproduction.wording import grouped, lc_note, n_note
 from ncselect.types import RunRecord
 
-METHODS = (paper.OURS, "bgrn", "last-value", "best-value", "cl", "lc")
+METHODS = (paper.OURS, FROM_T0, "bgrn", "last-value", "best-value", "cl", "lc")
 TIMES = 3  # each answer is timed so often where there are few repeats; the libraries are warm
+FEW_STEPS = 10  # of lc's sampler, to load what it loads
 
 
-def table_g2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch) -> Result:  # noqa: ARG001
+def table_g2(material: Material) -> Result:
     """Return table G.2: methods × datasets, one process, the first observation length.
 
     Every method first answers once untimed, so that loading libraries is not counted.
     """
+    pools, scale, end = material.pools, material.scale, material.horizon
     length = scale.lengths[0]
-    often = [_often(pool) for pool in pools]
-    methods = {method: scale.method(method) for method in METHODS}
-    ask([_first(pools[0], length)], methods, [length])
-    answers = ask(often, methods, [length], watch=watch)
+    often = tuple(_often(pool) for pool in pools)
+    asked = questions(scale, METHODS, [length], end=end)
+    quick = questions(dataclasses.replace(scale, lc_steps=FEW_STEPS), METHODS, [length], end=end)
+    first = _first(pools[0], max(one.epochs for one in quick))
+    ask(Material(pools=(first,), scale=scale), quick)
+    kept = material.kept and dataclasses.replace(material.kept, timed=True)
+    answers = ask(dataclasses.replace(material, pools=often, workers=1, kept=kept), asked)
     figures: dict[str, Any] = {
         pool.dataset: {
             method: _figures(answers[pool.dataset, length, method], pool, method)
@@ -57,7 +64,10 @@ def table_g2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
                 f"{paper.title(pool.dataset)}: seconds after {length} epochs",
                 ("", "seconds [range]", "paper"),
                 tuple(
-                    (f"{method} ({paper.NAMES[method]})", *_cells(figures[pool.dataset][method]))
+                    (
+                        labelled(method),
+                        *_cells(figures[pool.dataset][method]),
+                    )
                     for method in METHODS
                 ),
             )
@@ -83,6 +93,15 @@ def table_g2(pools: Sequence[Pool], scale: Scale, *, workers: int, watch: Watch)
             f"{n_note(pools)} Each pool was answered {len(often[0].repeats)} times. bgrn and cl "
             "learn anew for every candidate, from the curves of the others.",
             lc_note(scale),
+            readings_note(scale, [length], end=end),
+            *(
+                [
+                    "lc's seconds were measured when this machine first answered; they are kept in "
+                    f"'{kept.folder}', whose deletion has them measured anew."
+                ]
+                if kept
+                else []
+            ),
             *(f"refused: {line}" for line in grouped(refusals)),
         ),
     )
@@ -115,7 +134,7 @@ def _figures(answered: Answered, pool: Pool, method: str) -> dict[str, Any]:
         "slowest": max(seconds, default=None),
         "answers": len(seconds),
         "n": int(np.isfinite(answered.score).any(axis=0).sum()),
-        "paper": paper.printed(paper.TABLE_G2, method, pool.dataset, 0),
+        "paper": paper.printed(paper.TABLE_G2, in_paper(method), pool.dataset, 0),
         "reason": answered.reason,
     }
 
@@ -124,8 +143,9 @@ def _cells(figures: dict[str, Any]) -> tuple[str, str]:
     printed = "–" if figures["paper"] is None else f"{figures['paper']:g}"
     if figures["seconds"] is None:
         return "refused", printed
-    ends = f"{figures['fastest']:.2g}, {figures['slowest']:.2g}"
-    return f"{figures['seconds']:.2g} [{ends}]", printed
+    low, high = f"{figures['fastest']:.2g}", f"{figures['slowest']:.2g}"
+    ends = NO_INTERVAL if low == high else f"[{low}, {high}]"
+    return f"{figures['seconds']:.2g} {ends}", printed
 
 
 def _row(figures: dict[str, Any], method: str) -> IntervalRow:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from ncselect.reproduction.answered import Watch, truth
 from ncselect.reproduction.costs import figure_g6
 from ncselect.reproduction.figure2 import figure2
-from ncselect.reproduction.pools import Pool
+from ncselect.reproduction.figure_f5 import figure_f5
+from ncselect.reproduction.kept_answers import KeptAnswers
+from ncselect.reproduction.material import Material, Watch
+from ncselect.reproduction.pools import Pool, truth
 from ncselect.reproduction.predictions import figure3a, figure_f4
 from ncselect.reproduction.protocol import deviations, open_choices, protocol, versions
-from ncselect.reproduction.result import Result, grouped
+from ncselect.reproduction.result import Result
 from ncselect.reproduction.scales import Scale
 from ncselect.reproduction.sizes import figure3c
 from ncselect.reproduction.starts import figure3b
-from ncselect.reproduction.table1 import figure_f5, table1
+from ncselect.reproduction.table1 import table1
 from ncselect.reproduction.table_g2 import table_g2
+from ncselect.reproduction.wording import grouped
 from ncselect.types import RunRecord
 from zoo.errors import InputError, UnknownNameError
 
@@ -32,42 +36,29 @@ class Target:
     Attributes
     ----------
     make
-        Makes it from pools.
-    about
-        One line for a list.
+        Makes it.
     all_datasets
         Whether it is of all datasets; else of the first.
     sizes
         Whether it needs runs on fewer training images besides.
-    observes
-        Whether methods are asked after so many epochs from the first one on.
     """
 
-    make: Callable[..., Result]
-    about: str
+    make: Callable[[Material], Result]
     all_datasets: bool = True
     sizes: bool = False
-    observes: bool = True
 
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
     {
-        "table1": Target(table1, "ρ of every method after 5 and 10 epochs"),
-        "table-g2": Target(table_g2, "seconds that each method takes to predict"),
-        "figure2": Target(
-            figure2,
-            "curves, |β_eff| and the fitted line of five models",
-            all_datasets=False,
-            observes=False,
-        ),
-        "figure3a": Target(figure3a, "predicted and true accuracy", all_datasets=False),
-        "figure3b": Target(figure3b, "ρ by starting epoch t0", all_datasets=False, observes=False),
-        "figure3c": Target(
-            figure3c, "ρ by number of training images", all_datasets=False, sizes=True
-        ),
-        "figure-f4": Target(figure_f4, "predicted and true accuracy on every dataset"),
-        "figure-f5": Target(figure_f5, "ρ of every method by length of the learning curve"),
-        "figure-g6": Target(figure_g6, "seconds of measuring and of training", observes=False),
+        "table1": Target(table1),
+        "table-g2": Target(table_g2),
+        "figure2": Target(figure2, all_datasets=False),
+        "figure3a": Target(figure3a, all_datasets=False),
+        "figure3b": Target(figure3b, all_datasets=False),
+        "figure3c": Target(figure3c, all_datasets=False, sizes=True),
+        "figure-f4": Target(figure_f4),
+        "figure-f5": Target(figure_f5),
+        "figure-g6": Target(figure_g6),
     }
 )
 """Name → target, in the paper's order."""
@@ -92,6 +83,7 @@ def reproduced(
     scale: Scale,
     *,
     workers: int = 1,
+    answers: str | Path | None = None,
     watch: Watch = lambda _what, _done, _total: None,
 ) -> Result:
     """Make a table or figure from runs; train nothing.
@@ -107,6 +99,8 @@ def reproduced(
         set where all runs measured it there.
     workers
         Processes that methods are asked in.
+    answers
+        Folder in which those of slow methods are kept, and found again; none are if None.
     watch
         Called with what is counted, how much is done, and how much there is.
 
@@ -120,15 +114,16 @@ def reproduced(
     card = target_named(target)
     if not pools:
         raise InputError("pools is empty; give the runs on at least one dataset")
-    used, lost = _with_truth(list(pools) if card.all_datasets else list(pools)[:1])
+    used, lost = _with_truth(pools if card.all_datasets else pools[:1])
     whole = all(run.spec.settings.measure_whole for pool in used for run in pool.runs)
     scale = dataclasses.replace(scale, measure_whole=whole)
-    made = card.make(used, scale, workers=workers, watch=watch)
+    kept = None if answers is None else KeptAnswers(Path(answers))
+    made = card.make(Material(pools=used, scale=scale, workers=workers, kept=kept, watch=watch))
     settings = used[0].repeats[0].runs[0].spec.settings
     return dataclasses.replace(
         made,
         deviations=(
-            *deviations(used, all_datasets=card.all_datasets, observes=card.observes),
+            *deviations(used, all_datasets=card.all_datasets),
             *made.deviations,
         ),
         notes=(*lost, *made.notes, open_choices(settings)),
@@ -137,14 +132,14 @@ def reproduced(
     )
 
 
-def _with_truth(pools: Sequence[Pool]) -> tuple[list[Pool], list[str]]:
+def _with_truth(pools: Sequence[Pool]) -> tuple[tuple[Pool, ...], list[str]]:
     """Return the pools that any figure can be made of, and why the others cannot."""
     lost = {
         pool.dataset: "; ".join(grouped({run.spec.model: _why(run, pool) for run in pool.runs}))
         for pool in pools
         if not np.isfinite(truth(pool)).any()
     }
-    left = [pool for pool in pools if pool.dataset not in lost]
+    left = tuple(pool for pool in pools if pool.dataset not in lost)
     lines = [f"no run on {dataset} came to its end: {why}" for dataset, why in lost.items()]
     if not left:
         raise InputError(" ".join(lines))

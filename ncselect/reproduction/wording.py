@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ncselect.methods.extrapolation import DEFAULT_DEFINITION, DEFAULT_WINDOW
 from ncselect.reproduction.agreement import LEVEL, RESAMPLES
-from ncselect.reproduction.answered import truth
-from ncselect.reproduction.pools import Pool
+from ncselect.reproduction.cells import NO_INTERVAL
+from ncselect.reproduction.pools import Pool, truth
 from ncselect.reproduction.scales import Scale
 
 FEW = 5  # models below which no interval over models means anything
@@ -32,43 +31,34 @@ def n_note(pools: Sequence[Pool]) -> str:
 
 def interval_note(pools: Sequence[Pool]) -> str:
     """Say how intervals are made."""
-    single = all(len(pool.repeats) == 1 for pool in pools)
-    over = "models (there is one repeat)" if single else "models and repeats"
-    mean = "" if single else "ρ is the mean of the repeats' own. "
+    single = [int(np.isfinite(truth(pool)).any(axis=1).sum()) == 1 for pool in pools]
+    over = "models alone" if all(single) else "models and repeats"
+    if any(single):
+        over += " (of one repeat: what another seed changes is not in them)"
+    mean = "" if all(single) else "ρ is the mean of the repeats' own. "
     return (
         f"{n_note(pools)} {mean}{100 * LEVEL:.0f}% intervals: {RESAMPLES:,} bootstrap resamples of "
-        f"{over}, seed 0; in small pools they are wide rather than short, but where ρ is ±1 in "
-        "the pool they can have no width, which means nothing."
-    )
-
-
-def window_note(lengths: Sequence[int], *, learners: bool = False) -> str:
-    """Say what capacitance reads, and what the methods that learn do.
-
-    Parameters
-    ----------
-    lengths
-        Observed epochs.
-    learners
-        Whether bgrn and cl are among the methods.
-    """
-    short, long = min(lengths) <= DEFAULT_WINDOW, max(lengths) > DEFAULT_WINDOW
-    windows = [f"up to length {DEFAULT_WINDOW} it fits all of them (t0 is fixed at 1)"] * short
-    windows += [f"beyond it BIC chooses the {DEFAULT_WINDOW} that it fits"] * long
-    learn = (
-        " bgrn and cl learn, for each candidate, from the other candidates' whole curves."
-        if learners
-        else ""
-    )
-    return (
-        f"capacitance: β_eff {DEFAULT_DEFINITION}; like every method it sees epochs 1 to the "
-        f"length; {', '.join(windows)}.{learn}"
+        f"{over}; seed 0. {NO_INTERVAL} stands where they do not differ in the digits shown, as "
+        "where ρ is ±1 in the pool: there is no interval, which is no certainty."
     )
 
 
 def lc_note(scale: Scale) -> str:
     """Say how long the sampler of lc runs."""
     return f"lc: {scale.lc_steps:,} steps of its sampler, a fifth burnt in (its authors: 2,500)."
+
+
+def grouped(reasons: Mapping[str, str]) -> list[str]:
+    """Return each reason once, with those that it holds for."""
+    of: dict[str, list[str]] = {}
+    for what, reason in reasons.items():
+        of.setdefault(reason, []).append(what)
+    return [f"{_listed(names)}: {reason}" for reason, names in of.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more
 
 
 def _either(texts: Iterable[str]) -> str:

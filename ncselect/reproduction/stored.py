@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ncselect.reproduction.answered import Watch
-from ncselect.reproduction.pools import Pool, sorted_out
+from ncselect.reproduction.material import Watch
+from ncselect.reproduction.pools import Pool
 from ncselect.reproduction.result import Result
 from ncselect.reproduction.scales import scale_named
+from ncselect.reproduction.sorting import sorted_out
 from ncselect.reproduction.targets import reproduced, target_named
 from ncselect.store import RunStore
 from zoo.errors import InputError
@@ -22,6 +23,7 @@ def read(
     datasets: Mapping[str, str] | None = None,
     where: Mapping[str, str] | None = None,
     workers: int = 1,
+    answers: str | Path | None = None,
     watch: Watch = lambda _what, _done, _total: None,
 ) -> Result:
     """Make a table or figure from stored runs, whatever their protocol: the result says it.
@@ -41,6 +43,8 @@ def read(
         Dotted name → value, of the runs' specs, which the runs to be read have.
     workers
         Processes that methods are asked in.
+    answers
+        Folder in which those of slow methods are kept, and found again; none are if None.
     watch
         Called with what is counted, how much is done, and how much there is.
 
@@ -57,7 +61,9 @@ def read(
         If target, scale, a dataset or a name in ``where`` is unknown.
     """
     pools = stored_pools(target, store, scale=scale, datasets=datasets, where=where)
-    return reproduced(target, pools, scale_named(scale), workers=workers, watch=watch)
+    return reproduced(
+        target, pools, scale_named(scale), workers=workers, answers=answers, watch=watch
+    )
 
 
 def stored_pools(
