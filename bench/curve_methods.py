@@ -32,8 +32,9 @@ from ncselect.curves import is_curves_file, read_curves
 from ncselect.methods import parsed_method
 from ncselect.methods.extrapolation import DEFAULT_DEFINITION
 from ncselect.reproduction.paper import TABLE_G2
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
-from ncselect.types import Background, Observation, RunRecord, RunSpec
+from ncselect.types import Background, Observation, RunRecord
 from zoo.errors import InputError, UnknownNameError
 
 POOL, HORIZON = 17, 50

@@ -44,8 +44,8 @@ def measured(
     """Return the median ratio, its range, and the seconds of each part."""
     import numpy as np
 
+    from ncselect.spec import RunSpec, Settings
     from ncselect.train import Training
-    from ncselect.types import RunSpec, Settings
     from zoo.datasets import prepare
     from zoo.models import candidates
 

@@ -25,7 +25,8 @@ from ncselect.numerics.score_weights import logit
 from ncselect.numerics.stacking import stacked
 from ncselect.numerics.standardised import standardised
 from ncselect.published import PUBLISHED_SCORES, published
-from ncselect.types import RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import RunRecord
 from zoo.cards import MODELS
 
 LEVELS = (0.5, 0.8, 0.95)

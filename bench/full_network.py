@@ -23,7 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from bench.spread import resampled_rho, rho, rounded, spread
-from ncselect.types import Observation, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, RunRecord
 
 HORIZON, WATCHED, BUDGETS = 30, 10, (5, 10)
 MEASURED_IMAGES = 256

@@ -15,22 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ncselect.callback import NeuralCapacitance
+    from ncselect.graphs.callback import GraphSignatures
     from ncselect.pretraining import pretrain
     from ncselect.ranking import Ranking
     from ncselect.selection import select
     from ncselect.source_pool import Pretrained
-    from ncselect.types import Settings
+    from ncselect.spec import Settings
+    from ncselect.sweeping import sweep
+    from ncselect.swept import Swept
     from zoo.errors import InputError
 
 __version__ = "0.1.0"
 __all__ = [
+    "GraphSignatures",
     "InputError",
     "NeuralCapacitance",
     "Pretrained",
     "Ranking",
     "Settings",
+    "Swept",
     "pretrain",
     "select",
+    "sweep",
 ]
 
 _HOMES = {
@@ -38,8 +44,11 @@ _HOMES = {
     "pretrain": "ncselect.pretraining",
     "Pretrained": "ncselect.source_pool",
     "Ranking": "ncselect.ranking",
-    "Settings": "ncselect.types",
+    "Settings": "ncselect.spec",
     "NeuralCapacitance": "ncselect.callback",
+    "GraphSignatures": "ncselect.graphs.callback",
+    "sweep": "ncselect.sweeping",
+    "Swept": "ncselect.swept",
     "InputError": "zoo.errors",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncselect.types import Settings
+from ncselect.spec import Settings
 from zoo.errors import InputError
 
 OPTIONS = {
@@ -17,6 +17,7 @@ OPTIONS = {
     "probe_activation": ("relu", "linear"),
     "probe_initializer": ("he_normal", "he_normal_untruncated"),
     "unit": ("probe", "classifier"),
+    "graphs": ("rolled", "rolled+unrolled", "none"),
 }
 
 
@@ -71,6 +72,13 @@ def check_settings(settings: Settings) -> None:
             f"observation_steps: {steps!r} came; give a whole number of training steps, "
             "0 for an observation after each epoch"
         )
+    if not is_whole(settings.patience) or settings.patience < 0:
+        raise InputError(
+            f"patience: {settings.patience!r} came; give a whole number of epochs, 0 to train to "
+            "the end"
+        )
+    if not isinstance(settings.momentum, int | float) or not 0 <= settings.momentum < 1:
+        raise InputError(f"momentum: {settings.momentum!r} came; give a number in [0, 1)")
     if not isinstance(settings.measure_whole, bool):
         raise InputError(f"measure_whole: {settings.measure_whole!r} came; give True or False")
     if not settings.probe_units:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ncselect.features import TRAIN_IMAGES, VALIDATION_IMAGES
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
-from ncselect.types import RunRecord, RunSpec
+from ncselect.types import RunRecord
 from zoo.models import Candidate
 
 STEP_PER_FORWARD = 3  # a training step costs about three forward passes
@@ -97,7 +98,8 @@ class RoughCost:
         card = self.candidate.card
         assert card is not None
         height, width, _ = self.spec.data["image_shape"]
-        area = max(height, card.smallest_size) * max(width, card.smallest_size)
+        smallest = self.candidate.smallest_size or card.smallest_size
+        area = max(height, smallest) * max(width, smallest)
         share = 1.0 if at_default_size else area / card.default_size**2
         alpha = float(self.candidate.arguments.get("alpha", 1.0))
         per_image = 2.0 * card.multiply_adds * alpha**2 * share

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.scores import SCORES
-from ncselect.types import Observation, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, RunRecord
 from zoo.errors import InputError
 
 SUFFIXES = (".jsonl", ".jsonl.gz")

@@ -23,8 +23,9 @@ from ncselect.environment import process_variables
 from ncselect.features import StoredFeatures
 from ncselect.run import Run
 from ncselect.scores import SCORES
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
-from ncselect.types import RunRecord, RunSpec
+from ncselect.types import RunRecord
 from zoo.errors import UnknownNameError
 
 Watch = Callable[[str, Mapping[str, Any]], None]  # model, event
@@ -43,7 +44,8 @@ class Job:
     epochs
         Epochs to observe, or None for no run at all.
     horizon
-        The epoch that completes the run; at it the test accuracy is measured.
+        The epoch that completes the run, unless its patience is out before; at its end the test
+        accuracy is measured.
     keep
         Whether a complete run keeps its checkpoint.
     scores
@@ -147,13 +149,14 @@ def wanted_scores(job: Job, store: RunStore) -> frozenset[str]:
 
 
 def is_wanting(job: Job, record: RunRecord) -> bool:
-    """Tell whether a job's run is to go on: to train, or at its horizon to measure or to save."""
+    """Tell whether a job's run is to go on: to train, or at its end to measure or to save."""
     if job.epochs is None or record.status == "failed":
         return False
-    at_horizon = record.epochs == job.epochs == job.horizon
-    owes_truth = at_horizon and (record.status == "partial" or job.horizon not in record.truth)
-    owes_file = at_horizon and job.saves is not None and not Path(job.saves).exists()
-    return record.epochs < job.epochs or not record.observations or owes_truth or owes_file
+    ended = record.has_stopped or record.epochs == job.epochs == job.horizon
+    owes_truth = ended and (record.status == "partial" or record.epochs not in record.truth)
+    owes_file = ended and job.saves is not None and not Path(job.saves).exists()
+    owes_epochs = record.epochs < job.epochs and not record.has_stopped
+    return owes_epochs or not record.observations or owes_truth or owes_file
 
 
 def _named(record: RunRecord, model: str) -> RunRecord:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ncselect.numerics.transferability import Features
 from ncselect.run import locked, replace_arrays, replace_text, stored_arrays
-from ncselect.types import RunSpec
+from ncselect.spec import RunSpec
 
 TRAIN_IMAGES = 5_000  # of the training split, stratified; all where it has fewer
 VALIDATION_IMAGES = 5_000

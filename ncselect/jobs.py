@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ncselect.execute import Job
-from ncselect.types import RunSpec, Settings
+from ncselect.spec import RunSpec, Settings
 from zoo.candidate import Candidate
 from zoo.datasets import Dataset
 from zoo.errors import InputError

@@ -23,14 +23,17 @@ from ncselect.cost import (
 from ncselect.execute import Job, is_wanting, wanted_scores
 from ncselect.progress import duration
 from ncselect.scores import SCORES
-from ncselect.store import RunStore
-from ncselect.types import RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.store import RunStore, nearest
+from ncselect.types import RunRecord
 from zoo.models import MODELS, Candidate, Card
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LONG_SECONDS = 1800  # a plan estimated beyond this asks before it starts
+SUPPOSED = Candidate("an ordinary network", "application", "ResNet50")
+"""What a network of unknown cost is taken for when it is decided whether to ask."""
 CLASSIFIER_MEGABYTES = {"VGG16": 472.0, "VGG19": 472.0}  # three dense layers; others: below 16
 VARIABLES_PER_WEIGHT = 3  # a checkpoint holds each weight and Adam's two moments
 
@@ -56,6 +59,8 @@ class PlannedRun:
         needs it.
     disk_megabytes
         The checkpoint, and the trained network where it is saved.
+    supposed_seconds
+        Where nothing is known, what it would take if it were a ``SUPPOSED`` network.
     """
 
     model: str
@@ -65,6 +70,7 @@ class PlannedRun:
     basis: str
     download_megabytes: float
     disk_megabytes: float
+    supposed_seconds: float = 0.0
 
     @property
     def work(self) -> str:
@@ -107,13 +113,19 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Estimated time for all candidates together; unknown times are not in it."""
-        known = [run.seconds for run in self.runs if not np.isnan(run.seconds)]
-        return max([sum(known) / self.workers, *known], default=0.0)
+        return self._together([run.seconds for run in self.runs if not np.isnan(run.seconds)])
 
     @property
     def is_long(self) -> bool:
-        """Whether a person should be asked first."""
-        return self.seconds > LONG_SECONDS
+        """Whether a person should be asked first.
+
+        Networks whose time is unknown count as what they would take if they were of ``SUPPOSED``.
+        """
+        each = (run.supposed_seconds if np.isnan(run.seconds) else run.seconds for run in self.runs)
+        return self._together(list(each)) > LONG_SECONDS
+
+    def _together(self, seconds: Sequence[float]) -> float:
+        return max([sum(seconds) / self.workers, *seconds], default=0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -121,6 +133,7 @@ class Plan:
         for run in document["runs"]:
             for name in ("seconds", "disk_megabytes"):
                 run[name] = None if np.isnan(run[name]) else round(run[name])
+            del run["supposed_seconds"]
         return {**document, "missing": dict(self.missing), "seconds": round(self.seconds)}
 
     def __rich__(self) -> RenderableType:
@@ -177,7 +190,7 @@ def planned(
         runs=tuple(_planned_run(job, store, records, speed) for job in jobs),
         missing=dict(missing),
         workers=workers,
-        free_megabytes=shutil.disk_usage(store.folder).free / 2**20,
+        free_megabytes=shutil.disk_usage(nearest(store.folder)).free / 2**20,
         other_settings=_other_settings(
             [job.spec for job in jobs if job.epochs is not None], records
         ),
@@ -210,8 +223,12 @@ def _planned_run(
         if card is not None and (np.isnan(passing) or from_source):
             passing, how = rough.extraction(source=from_source), "rough"
         seconds, basis = seconds + passing, basis or how
+    supposed = 0.0
     if np.isnan(seconds):
         basis = "unknown"
+        ordinary = RoughCost(job.spec, SUPPOSED, speed)
+        supposed += ordinary.training(epochs) if trains else 0.0
+        supposed += ordinary.extraction(source=from_source) if extracts else 0.0
     elif trains and not epochs and not extracts:
         basis = "only its end is left"  # to measure the test accuracy, or to save the network
     downloads = 0.0
@@ -227,6 +244,7 @@ def _planned_run(
         basis=basis,
         download_megabytes=downloads,
         disk_megabytes=_disk_megabytes(card, saves=job.saves is not None) if trains else 0.0,
+        supposed_seconds=supposed,
     )
 
 

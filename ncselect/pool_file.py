@@ -55,12 +55,14 @@ def extend(pool: Path, networks: Sequence[PretrainedNetwork]) -> None:
 
 def _entry(network: PretrainedNetwork) -> str:
     spec = network.spec
+    smallest = network.smallest_size
     return (
         f"# Trained on {_one_line(spec.dataset)} for {network.epochs} epochs, seed {spec.seed}, "
         f"from {_one_line(network.weights)} weights;\n"
         f"# accuracy there: validation {network.validation_accuracy:.4f}, "
         f"test {network.test_accuracy:.4f}.\n"
         f"[[model]]\nname = {_quoted(spec.model)}\nfile = {_quoted(network.file.name)}\n"
+        + (f"smallest_size = {smallest}\n" if smallest else "")
     )
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.run import replace_text
-from ncselect.types import RunSpec
+from ncselect.spec import RunSpec
 from zoo.candidate import content_digest
 from zoo.errors import InputError
 
 FORMAT = 1
-_ELSEWHERE = "move it away, or give another folder with --out"
+_MOVED = "move it away, or give another folder with --out"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class PretrainedNetwork:
         On the source, in [0, 1], after the last epoch.
     digest
         Of the file's content.
+    smallest_size
+        Pixels a side below which images are to be enlarged for it; None where that is not known,
+        or the file does what is needed itself.
     """
 
     file: Path
@@ -56,6 +59,7 @@ class PretrainedNetwork:
     validation_accuracy: float
     test_accuracy: float
     digest: str
+    smallest_size: int | None = None
 
     def keep(self) -> None:
         """Write the facts beside the file."""
@@ -94,12 +98,19 @@ class PretrainedNetwork:
         if differing:
             raise InputError(
                 f"out: '{self.file}' is of another training: {', '.join(differing[:3])}; "
-                f"{_ELSEWHERE}"
+                f"{self._anew}"
             )
         if content_digest(self.file) != self.digest:
             raise InputError(
-                f"out: '{self.file}' is not as it was saved: damaged or changed; {_ELSEWHERE}"
+                f"out: '{self.file}' is not as it was saved: damaged or changed; {self._anew}"
             )
+
+    @property
+    def _anew(self) -> str:
+        return (
+            f"give another folder with --out, or delete '{self.file.name}' and "
+            f"'{facts_file(self.file).name}' there to train it anew"
+        )
 
 
 def network_file(folder: Path, model: str) -> Path:
@@ -129,7 +140,7 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
         if file.exists():
             raise InputError(
                 f"out: '{file}' is there without '{facts.name}', which would say how it was "
-                f"trained; {_ELSEWHERE}"
+                f"trained; {_MOVED}"
             )
         return None
     try:
@@ -147,6 +158,6 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"out: '{facts}' is none of the files that pretrain writes ({error}); {_ELSEWHERE}"
+            f"out: '{facts}' is none of the files that pretrain writes ({error}); {_MOVED}"
         ) from error
     return network if file.exists() else None

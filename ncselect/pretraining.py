@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from ncselect.pretrained import network_file, stored_network
 from ncselect.progress import Progress
 from ncselect.run import RunBusyError
 from ncselect.source_pool import Pretrained
-from ncselect.store import RunStore
-from ncselect.types import Settings
+from ncselect.spec import Settings
+from ncselect.store import RunStore, check_writable
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -91,6 +90,7 @@ class SourceStage:
             Called with a candidate's name and each event of its run.
         """
         fresh = [job for job in self.jobs if not self._is_saved(job, watch)]
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             records = complete(fresh, self.store, workers=self.workers, watch=watch)
         finally:  # what was saved before a stop is listed
@@ -146,7 +146,7 @@ def source_stage(
     keep: bool = False,
     prepared: Any = None,
 ) -> SourceStage:
-    """Check every argument, read the candidates, prepare the images; train nothing.
+    """Check every argument, read the candidates, prepare the images; train and write nothing.
 
     Parameters are those of :func:`pretrain`; ``prepared`` is called with (done, total) images.
 
@@ -309,12 +309,10 @@ def _file(job: Job) -> Path:
 
 
 def _writable(out: str | Path) -> Path:
-    """Return a folder, made if it does not exist, in which files can be written."""
+    """Return a folder in which files can be written, or that can be made."""
     folder = Path(out).expanduser().absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError("it is read-only")
+        check_writable(folder)
     except OSError as error:
         raise InputError(
             f"out: cannot keep networks in '{folder}' ({error}); name a folder that can be "

@@ -29,7 +29,8 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from ncselect.types import Observation, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, RunRecord, is_out_of_patience
 from zoo.errors import InputError
 
 _DELETE = "delete the run with 'ncselect runs --delete'"
@@ -133,17 +134,26 @@ class RunWriter:
 
     Attributes
     ----------
-    epochs
-        Number of observations so far: the next one to append is of this epoch.
+    observations
+        Those so far, epoch 0 first.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lines = folder / "observations.jsonl"
         self._checkpoint = folder / "checkpoint.npz"
-        self.epochs = self._mend()
+        self.observations = self._mend()
 
-    def _mend(self) -> int:
+    @property
+    def epochs(self) -> int:
+        """Number of observations so far: the next one to append is of this epoch."""
+        return len(self.observations)
+
+    def has_ended(self, horizon: int | None, patience: int) -> bool:
+        """Tell whether there is nothing more to train: the horizon is reached, or patience out."""
+        return self.epochs - 1 == horizon or is_out_of_patience(self.observations, patience)
+
+    def _mend(self) -> list[Observation]:
         """Drop a torn last line; add the line that a killed process owed to its checkpoint."""
         seen = list(_read_observations(self._lines))
         replace_text(self._lines, "".join(_line(observation) for observation in seen))
@@ -165,7 +175,7 @@ class RunWriter:
                 )
         if not seen:
             self._lines.unlink()
-        return len(seen)
+        return seen
 
     def variables(self) -> list[NDArray[Any]] | None:
         """Return the checkpoint's variables by index, or None if there is no checkpoint."""
@@ -189,7 +199,7 @@ class RunWriter:
         replace_arrays(self._checkpoint, {"observation": np.array(line), **arrays})
         (self._folder / "outcome.json").unlink(missing_ok=True)  # a kept run that goes on
         _append_line(self._lines, line)
-        self.epochs += 1
+        self.observations.append(observation)
 
     def keep_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep what happened to the candidate when it was built."""
@@ -202,7 +212,10 @@ class RunWriter:
         replace_text(self._folder / "truth.json", json.dumps(truth))
 
     def complete(self, *, keep_checkpoint: bool) -> None:
-        """End the run: its horizon is reached. The checkpoint goes unless it is kept."""
+        """End the run: its horizon is reached, or its patience out.
+
+        The checkpoint goes unless it is kept.
+        """
         self._end("complete", None)
         if not keep_checkpoint:
             self._checkpoint.unlink(missing_ok=True)

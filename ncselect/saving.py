@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -75,5 +77,17 @@ def save(
         validation_accuracy=record.observations[-1].signals["validation-accuracy"],
         test_accuracy=record.truth[record.epochs],
         digest=content_digest(draft),
+        smallest_size=_smallest_size(candidate, network, record.facts),
     ).keep()
     os.replace(draft, file)
+
+
+def _smallest_size(
+    candidate: Candidate, network: keras.Model, facts: Mapping[str, Any]
+) -> int | None:
+    """Return what a file of free size needs, unless it resizes what it is given."""
+    if None not in network.input_shape[1:3] or facts["resized_to"] is not None:
+        return None
+    if candidate.smallest_size is not None or candidate.card is None:
+        return candidate.smallest_size
+    return candidate.card.smallest_size

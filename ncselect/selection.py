@@ -23,8 +23,9 @@ from ncselect.plan import Plan, planned
 from ncselect.progress import Progress
 from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
+from ncselect.spec import Settings
 from ncselect.store import RunStore
-from ncselect.types import Background, Settings
+from ncselect.types import Background
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates

@@ -15,7 +15,8 @@ from pathlib import Path
 from ncselect.features import Scores, StoredFeatures, features_identity, features_key
 from ncselect.run import Run, replace_text
 from ncselect.scores import card_scores
-from ncselect.types import RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import RunRecord
 from zoo.errors import InputError
 
 FORMAT = 1
@@ -29,7 +30,7 @@ class RunStore:
     folder
         Where the runs lie.
     create
-        Make it if it does not exist, and insist that it can be written.
+        It need not exist: it is made when something is first kept in it. It must be writable.
 
     Raises
     ------
@@ -39,18 +40,15 @@ class RunStore:
 
     def __init__(self, folder: str | Path, *, create: bool = True) -> None:
         self.folder = Path(folder).expanduser()
-        if not create and not (self.folder / "store.json").exists():
+        if not create and not self._exists:
             raise InputError(
                 f"store: there are no runs in '{self.folder}'; "
                 "name the folder that 'ncselect rank' wrote with --store"
             )
-        header = self.folder / "store.json"
         try:
             if create:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            if not header.exists():
-                replace_text(header, json.dumps({"format": FORMAT}))
-            found = json.loads(header.read_text()).get("format")
+                check_writable(self.folder)
+            found = json.loads(self._header.read_text()).get("format") if self._exists else FORMAT
         except (OSError, json.JSONDecodeError, AttributeError) as error:
             raise InputError(
                 f"store: cannot keep runs in '{self.folder}' ({error}); "
@@ -61,11 +59,20 @@ class RunStore:
                 f"store: '{self.folder}' has format {found}, this ncselect reads format {FORMAT}; "
                 "name another folder with --store"
             )
-        if create and not os.access(self.folder, os.W_OK):
-            raise InputError(
-                f"store: '{self.folder}' is read-only; "
-                "name a folder that can be written with --store"
-            )
+
+    @property
+    def _header(self) -> Path:
+        return self.folder / "store.json"
+
+    @property
+    def _exists(self) -> bool:
+        return self._header.exists()
+
+    def _make(self) -> None:
+        """Make the folder and what says that it is a store, if they are not there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._exists:
+            replace_text(self._header, json.dumps({"format": FORMAT}))
 
     def runs(self) -> list[Run]:
         """Return every run whose spec can be read, by name."""
@@ -103,6 +110,7 @@ class RunStore:
         found = self.find(spec)
         if found is not None:
             return found
+        self._make()
         folder = self.folder / f"{_readable(spec)}-s{spec.seed}-{spec.key}"
         folder.mkdir(exist_ok=True)
         replace_text(folder / "spec.json", json.dumps(spec.to_json(), indent=1, sort_keys=True))
@@ -134,6 +142,7 @@ class RunStore:
         found = self.find_features(spec)
         if found is not None:
             return found
+        self._make()
         folder = self._features / f"{_readable(spec)}-{features_key(spec)}"
         folder.mkdir(parents=True, exist_ok=True)
         document = {"model": spec.model, "dataset": spec.dataset, **features_identity(spec)}
@@ -181,6 +190,21 @@ class RunStore:
                 )
             chosen[fits[0].folder] = fits[0]
         return list(chosen.values())
+
+
+def nearest(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that is there."""
+    folder = folder.absolute()
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError unless files can be written in a folder, which need not be there yet."""
+    there = nearest(folder)
+    if not there.is_dir():
+        raise NotADirectoryError(f"'{there}' is no folder")
+    if not os.access(there, os.W_OK):
+        raise PermissionError(f"'{there}' is read-only")
 
 
 def _readable(spec: RunSpec) -> str:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.batches import Batches
+from ncselect.graphs.recording import GraphRecorder
 from ncselect.run import RunWriter
 from ncselect.signals import Measurement
-from ncselect.types import Observation, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, is_out_of_patience
 from zoo.datasets import Dataset
 from zoo.models import Candidate, build
 from zoo.ncp import probe_unit
@@ -24,7 +26,7 @@ KERAS_MOMENTUM = 0.99  # of Keras's BatchNormalization
 BLOW_UP = 1e6  # a loss beyond this is divergence, long before float32 overflows
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
-    "sgd": lambda learning_rate: keras.optimizers.SGD(learning_rate, momentum=0.9),
+    "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
 }
 Progress = Callable[[int, int, int], None]  # epoch, step, steps
@@ -60,7 +62,8 @@ def observe(
     epochs
         How many epochs to observe, those already in the checkpoint included.
     horizon
-        The epoch whose test accuracy is the truth: measured when it is reached, if ever.
+        The epoch whose test accuracy is the truth: measured when it is reached, if ever, or when
+        the patience of the settings is out before.
     writer
         Where epochs are kept; without one nothing is written.
     progress
@@ -69,7 +72,7 @@ def observe(
     Yields
     ------
     Observation
-        One per epoch that was not yet in the checkpoint.
+        One per epoch that was not yet in the checkpoint, until patience is out.
 
     Raises
     ------
@@ -79,14 +82,18 @@ def observe(
     training = Training(spec, candidate, dataset)
     if writer is not None and (kept := writer.variables()) is not None:
         training.restore(kept)
-    for epoch in range(writer.epochs if writer is not None else 0, epochs + 1):
+    seen = [] if writer is None else list(writer.observations)
+    for epoch in range(len(seen), epochs + 1):
+        if is_out_of_patience(seen, spec.settings.patience):
+            break
         observation = training.epoch(epoch, progress)
+        seen.append(observation)
         if writer is not None:
             if epoch == 0:
                 writer.keep_facts({**training.facts, "absent_signals": training.absent_signals})
             writer.append(observation, training.variables())
         yield observation
-    if writer is not None and writer.epochs - 1 == horizon:
+    if writer is not None and writer.has_ended(horizon, spec.settings.patience):
         writer.keep_truth(writer.epochs - 1, training.test_accuracy())
 
 
@@ -131,8 +138,9 @@ class Training:
             seed=spec.seed,
         )
         self.model = keras.Model(base.model.inputs, logits, name=f"{base.model.name}_probed")
+        momentum_of = {"momentum": settings.momentum} if settings.optimizer == "sgd" else {}
         self.model.compile(
-            optimizer=OPTIMIZERS[settings.optimizer](learning_rate=settings.learning_rate),
+            optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate, **momentum_of),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         self.model.optimizer.build(self.model.trainable_variables)
@@ -146,6 +154,7 @@ class Training:
             whole=(lambda: self._batches("train")) if settings.measure_whole else None,
             capacitance=probes,
         )
+        self._graphs = GraphRecorder(self.model, settings.graphs)
         self.facts: dict[str, Any] = {
             **base.facts,
             "steps_per_epoch": self._steps,
@@ -172,6 +181,7 @@ class Training:
         signals |= self._measurement.on_validation()
         for name in ("training-loss", "validation-loss"):
             _check(signals[name], name, epoch)
+        signals |= self._graphs.measure()
         return Observation(
             epoch=epoch,
             signals=signals,
@@ -187,7 +197,7 @@ class Training:
     @property
     def absent_signals(self) -> dict[str, str]:
         """Signal → why this network cannot have it; known after the first measurement."""
-        return dict(self._measurement.absent)
+        return {**self._measurement.absent, **self._graphs.absent}
 
     def variables(self) -> list[NDArray[Any]]:
         """Return all model and optimiser variables by index, seed generators included."""

@@ -1,145 +1,26 @@
-"""The values that flow through ncselect: what to run, what was seen, what it means.
+"""The values that flow through ncselect: what was seen of a run, what it means.
 
-``RunSpec`` → ``Observation`` → ``RunRecord`` → ``Estimates`` → ``Ranking`` (in ``selection``).
+``RunSpec`` (``spec``) → ``Observation`` → ``RunRecord`` → ``Estimates`` → ``Ranking``.
 All are immutable and hold plain Python values or numpy arrays; nothing here needs Keras.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ncselect.spec import RunSpec
+
 Status = Literal["complete", "partial", "failed"]
 
 BUILT = ("parameters", "steps_per_epoch")
 """Of a run's facts the numbers that follow from candidate, data and settings alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The protocol of a run: everything but model, data and seed that decides its numbers.
-
-    Defaults are those of the neural capacitance paper (section 5) where it states them; the
-    rest are its open choices, each a named setting.
-
-    Attributes
-    ----------
-    batch_size, learning_rate, optimizer
-        64, 0.001 (paper); ``adam`` (not stated), or ``sgd`` (momentum 0.9), ``rmsprop``.
-    augmentation
-        ``none`` (default), ``flip`` (horizontal) or ``flip-crop`` (and shifts by up to 10%).
-    batch_norm_momentum
-        ``steps``: no layer remembers longer than an epoch, min(its own, 0.01^(1/steps));
-        ``keras``: every layer's own, and Keras's 0.99 in the probe unit.
-    probe_units, probe_dropout
-        Widths of the probe's hidden layers and its dropout rate (paper: 256, 128 and 0.4).
-    probe_order
-        ``bn-dense`` (batch norm → dense → activation → dropout, the text read literally) or
-        ``dense-bn`` (dense → batch norm → activation → dropout).
-    probe_statistics
-        ``batch``: the frozen unit normalises by batch statistics; ``inference``: by its
-        untouched moving statistics (mean 0, variance 1), as a frozen Keras layer does.
-    probe_head
-        ``frozen`` (Algorithm 1) or ``trained``: the classifier layer.
-    probe_activation, probe_initializer
-        ``relu`` (Theorem 1) or ``linear``; ``he_normal`` (Keras's, truncated) or
-        ``he_normal_untruncated``.
-    probe_size
-        Training images on which signals are measured after each epoch, stratified.
-    unit
-        What is put on the base: ``probe``, the probe unit; or ``classifier``, a plain trained
-        dense layer, as in everyday fine-tuning: no neural capacitance is measured then.
-    observation_steps
-        Training steps between observations. 0: an observation after each epoch; otherwise every
-        such step count takes the place of an epoch, wherever epochs are counted.
-    measure_whole
-        Measure the signals of the training set on all of it too, as ``NAME@all``.
-    """
-
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    augmentation: str = "none"
-    batch_norm_momentum: str = "steps"
-    probe_units: tuple[int, ...] = (256, 128)
-    probe_dropout: float = 0.4
-    probe_order: str = "bn-dense"
-    probe_statistics: str = "batch"
-    probe_head: str = "frozen"
-    probe_activation: str = "relu"
-    probe_initializer: str = "he_normal"
-    probe_size: int = 512
-    unit: str = "probe"
-    observation_steps: int = 0
-    measure_whole: bool = False
-
-
-_LATER = ("unit", "observation_steps", "measure_whole")
-"""Settings that runs stored before them lack; at their defaults they leave the key as it was."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSpec:
-    """One candidate to be fine-tuned on one dataset with one seed.
-
-    Attributes
-    ----------
-    model, dataset
-        Names as shown to the user.
-    candidate, data, environment
-        What they really are: architecture, arguments and the digest of the weights; the digest
-        of pixels, labels and splits; backend, versions, threads. JSON values only.
-    seed
-        Seeds the probe's weights, the order of the batches, dropout and augmentation.
-    settings
-        The protocol.
-    """
-
-    model: str
-    dataset: str
-    candidate: Mapping[str, Any]
-    data: Mapping[str, Any]
-    seed: int = 0
-    settings: Settings = field(default_factory=Settings)
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Sixteen hexadecimal digits that cover everything that decides the outcome.
-
-        The number of epochs is not part of it: a longer run begins like a shorter one.
-        """
-        decides = {name: value for name, value in self.to_json().items() if name != "model"}
-        default = Settings()
-        for name in _LATER:
-            if getattr(self.settings, name) == getattr(default, name):
-                del decides["settings"][name]
-        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the spec as JSON values."""
-        document = dataclasses.asdict(self)
-        return dict(json.loads(json.dumps(document, sort_keys=True)))
-
-    def flat(self) -> dict[str, Any]:
-        """Return the spec's values by dotted name, such as ``settings.learning_rate``."""
-        return _flattened(self.to_json())
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> RunSpec:
-        """Rebuild a spec from :meth:`to_json`'s value."""
-        settings = dict(document["settings"])
-        settings["probe_units"] = tuple(settings["probe_units"])
-        return cls(**{**document, "settings": Settings(**settings)})
 
 
 @dataclass(frozen=True)
@@ -166,6 +47,22 @@ class Observation:
     seconds: float
     measuring_seconds: float = 0.0
     beta_seconds: float | None = None
+
+
+def is_out_of_patience(observations: Sequence[Observation], patience: int) -> bool:
+    """Tell whether early stopping ends a run: its best epoch is ``patience`` epochs old.
+
+    Parameters
+    ----------
+    observations
+        Epoch 0, 1, 2, … so far.
+    patience
+        Epochs without a new best validation accuracy that are waited for; 0: without end.
+    """
+    if not patience or len(observations) < 2:
+        return False
+    accuracies = [one.signals["validation-accuracy"] for one in observations[1:]]
+    return len(accuracies) - 1 - int(np.argmax(accuracies)) >= patience
 
 
 @dataclass(frozen=True)
@@ -206,6 +103,11 @@ class RunRecord:
     def epochs(self) -> int:
         """Number of finished epochs."""
         return max(0, len(self.observations) - 1)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether early stopping has ended the run: its patience is used up."""
+        return is_out_of_patience(self.observations, self.spec.settings.patience)
 
     def curve(self, name: str) -> NDArray[np.float64]:
         """Values of a signal after epochs 1 … E, shape (E,).
@@ -277,6 +179,8 @@ class Curve:
     protocol
         What was trained how, and what counts as an epoch: methods learn from trainings of the
         protocol of those they judge. Empty for plain curves, which go with all.
+    signals
+        Name → values at epochs 0 … T, shape (T + 1,): the graph signatures that were recorded.
     """
 
     dataset: str
@@ -285,6 +189,7 @@ class Curve:
     facts: Mapping[str, float] = field(default_factory=dict)
     identity: str = ""
     protocol: str = ""
+    signals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -378,13 +283,3 @@ class Estimates:
     notes: tuple[str, ...] = ()
     draws: NDArray[np.float64] | None = None
     outlook: Mapping[int, float] = field(default_factory=dict)
-
-
-def _flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            flat |= _flattened(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat

@@ -6,7 +6,8 @@ import numpy as np
 
 from ncselect.numerics.capacitance import DEFINITIONS
 from ncselect.scores import SCORES
-from ncselect.types import Observation, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, RunRecord
 
 
 def made_run(

@@ -4,7 +4,7 @@ import pytest
 
 from ncselect.arguments import check_recorded, check_settings
 from ncselect.methods import method
-from ncselect.types import Settings
+from ncselect.spec import Settings
 from zoo.errors import InputError
 
 

@@ -9,8 +9,9 @@ import pytest
 from made_runs import made_run
 
 from ncselect.background import background
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
-from ncselect.types import Outcome, RunSpec
+from ncselect.types import Outcome
 from zoo.errors import InputError
 
 CURVE = {"dataset": "there", "model": "Net", "acc": [0.3, 0.6]}

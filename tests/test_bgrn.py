@@ -7,12 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 from made_runs import made_run, rising_curve
+from scipy.stats import loguniform, uniform
+from sklearn.model_selection import KFold, RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 
 from ncselect.methods.bgrn import CurveSupportVectors
 from ncselect.numerics.curve_regression import curve_features, curve_regression
-from ncselect.types import Curve, Settings
+from ncselect.spec import Settings
+from ncselect.types import Curve
 from zoo.errors import InputError
 
 
@@ -60,6 +64,28 @@ def test_the_machine_is_that_of_the_chosen_parameters():
     assert 1e-5 <= fitted.parameters["C"] <= 10
     assert 1e-5 <= fitted.parameters["gamma"] <= 10
     assert 0 < fitted.parameters["nu"] <= 1
+
+
+@pytest.mark.parametrize("curves", [6, 40])
+def test_the_search_is_that_of_scikit_learn(curves):
+    rng = np.random.default_rng(curves)
+    features, other = rng.random((curves, 5)), rng.random((6, 5))
+    final = features @ rng.random(5)
+    ranges = {
+        "nusvr__C": loguniform(1e-5, 10),
+        "nusvr__gamma": loguniform(1e-5, 10),
+        "nusvr__nu": uniform(1e-3, 1 - 1e-3),
+    }
+    search = RandomizedSearchCV(
+        make_pipeline(StandardScaler(), NuSVR()), ranges, n_iter=20, random_state=3,
+        scoring="neg_mean_squared_error", cv=KFold(3, shuffle=True, random_state=3),
+    ).fit(features, final)  # fmt: skip
+    fitted = curve_regression(features, final, seed=3)
+    assert {f"nusvr__{name}": value for name, value in fitted.parameters.items()} == (
+        search.best_params_
+    )
+    assert fitted.residual_sd == pytest.approx(np.sqrt(-search.best_score_), rel=1e-12)
+    np.testing.assert_allclose(fitted.predict(other), search.predict(other), rtol=1e-12)
 
 
 def test_the_deviation_is_that_of_curves_not_seen():

@@ -125,6 +125,18 @@ def test_the_shipped_format_of_pools(real_data: Path) -> None:
             "[[model]]\nname='a'\napplication='VGG16'\npreprocessing='tensorflow'",
             "preprocessing is 'tensorflow'. Give one of tf, torch, caffe, included",
         ),
+        (
+            "[[model]]\nname='a'\nfile='b.keras'\nsmallest_size=0",
+            "smallest_size is 0. Give a whole number of pixels a side",
+        ),
+        (
+            "[[model]]\nname='a'\napplication='VGG16'\nsmallest_size=true",
+            "smallest_size is True. Give a whole number",
+        ),
+        (
+            "[[model]]\nname='a'\napplication='InceptionV3'\nsmallest_size=74",
+            "smallest_size is 74, and InceptionV3 cannot be built for less than 75 pixels a side",
+        ),
         ("[[model]]\nname='a'\nfile='b.keras'\nweights='random'", "a file brings its own weights"),
         (
             "[[model]]\nname='a'\napplication='VGG16'\n[[model]]\nname='a'\napplication='VGG19'",
@@ -145,6 +157,21 @@ def test_a_pool_file_may_name_files_beside_it(tmp_path: Path) -> None:
     [found] = candidates(str(pool_file(tmp_path, text)))
     source = str(tmp_path.absolute() / "nets/a.keras")
     assert found == Candidate("mine", "file", source, {}, "included", "tf")
+
+
+def test_a_pool_file_may_state_the_smallest_size(tmp_path: Path) -> None:
+    text = "[[model]]\nname='{}'\napplication='InceptionV3'\n{}\n"
+    stated = ("", "smallest_size=75", "smallest_size=96")
+    plain, same, larger = candidates(
+        pool_file(tmp_path, "".join(text.format(f"n{n}", s) for n, s in enumerate(stated)))
+    )
+    assert plain.smallest_size is same.smallest_size is None  # the card's: the same candidate
+    assert plain.identity() == same.identity()
+    assert larger.smallest_size == 96
+    assert larger.identity() == {**plain.identity(), "smallest_size": 96}
+    assert Candidate.from_json(json.loads(json.dumps(larger.to_json()))) == larger
+    older = {name: value for name, value in plain.to_json().items() if name != "smallest_size"}
+    assert Candidate.from_json(older) == plain
 
 
 def test_a_path_may_hold_a_comma(tmp_path: Path) -> None:

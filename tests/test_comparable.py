@@ -6,7 +6,7 @@ import pytest
 from made_runs import made_run
 
 from ncselect.comparable import comparable
-from ncselect.types import Settings
+from ncselect.spec import Settings
 from zoo.errors import InputError, UnknownNameError
 
 A = made_run("a", [0.5], dataset="digits", seed=0)

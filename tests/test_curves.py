@@ -21,8 +21,9 @@ from ncselect.history import (
 )
 from ncselect.methods import method
 from ncselect.scores import SCORES
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import Background, Curve, RunSpec, Settings
+from ncselect.types import Background, Curve
 from zoo.errors import InputError, UnknownNameError
 
 LINES = [

@@ -10,8 +10,8 @@ import pytest
 
 from ncselect.environment import environment
 from ncselect.execute import Job, complete
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import RunSpec, Settings
 from zoo.datasets import prepare
 from zoo.models import Candidate
 

@@ -26,8 +26,9 @@ from ncselect.experience import (
 from ncselect.methods.prior import Prior
 from ncselect.published import published
 from ncselect.scores import card_scores
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
-from ncselect.types import Observation, Outcome, RunRecord, RunSpec
+from ncselect.types import Observation, Outcome, RunRecord
 from zoo.candidate import Candidate
 from zoo.cards import MODELS
 from zoo.errors import InputError

@@ -11,8 +11,8 @@ import pytest
 from ncselect.features import features_key
 from ncselect.numerics.transferability import Features
 from ncselect.run import RunBusyError
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import RunSpec, Settings
 from zoo.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ncselect.environment import environment
 from ncselect.jobs import jobs_for
-from ncselect.types import Settings
+from ncselect.spec import Settings
 from zoo.candidate import Candidate
 from zoo.datasets import prepare
 from zoo.errors import InputError

@@ -5,7 +5,11 @@ import math
 import pytest
 from rich.console import Console
 
-from ncselect.plan import Plan, PlannedRun, is_cached, network_of
+from ncselect.execute import Job
+from ncselect.plan import LONG_SECONDS, Plan, PlannedRun, is_cached, network_of, planned
+from ncselect.spec import RunSpec
+from ncselect.store import RunStore
+from zoo.models import Candidate
 
 
 def printed(*runs):
@@ -31,6 +35,42 @@ def test_what_takes_an_unknown_time_is_said_once():
     assert "~4 min (rough)" in text
     assert "Together ~4 min and the unknown time of 2 candidates, 0 MB" in text
     assert "runs of" not in text
+
+
+def test_unknown_times_count_as_those_of_an_ordinary_network_when_it_is_asked():
+    half = 0.6 * LONG_SECONDS
+    known = run_planned(3, seconds=half, basis="rough")
+    unknown = PlannedRun("own", 3, False, math.nan, "unknown", 0.0, 0.0, half)
+    for runs, workers, is_long in (
+        ([known, run_planned(1)], 1, False),
+        ([known, unknown], 1, True),
+        ([unknown, unknown], 1, True),
+        ([known, unknown], 2, False),
+    ):
+        plan = Plan(tuple(runs), {}, workers, free_megabytes=1e5, other_settings=())
+        assert plan.is_long == is_long
+        assert plan.seconds == (half if known in runs else 0.0)
+
+
+@pytest.mark.parametrize(("images", "side", "is_long"), [(100, 32, False), (50_000, 224, True)])
+def test_a_network_of_unknown_cost_is_asked_about_where_much_is_to_be_trained(
+    tmp_path, images, side, is_long
+):
+    own = Candidate("own", "file", str(tmp_path / "own.keras"), {}, "included")
+    spec = RunSpec(
+        model="own",
+        dataset="many",
+        candidate=own.identity(),
+        data={"counts": {"train": images, "validation": 50}, "image_shape": [side, side, 3]},
+        environment={"threads": "1"},
+    )
+    job = Job(spec, own.to_json(), {}, epochs=5, horizon=5)
+    plan = planned([job], RunStore(tmp_path / "store"), {})
+    (run,) = plan.runs
+    assert (run.time, run.work) == ("unknown", "5 epochs")
+    assert plan.seconds == 0.0
+    assert plan.is_long == is_long
+    assert plan.to_dict()["runs"][0]["seconds"] is None
 
 
 def test_one_epoch_is_no_plural():

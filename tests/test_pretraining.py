@@ -24,9 +24,9 @@ from ncselect.numerics.transferability.leep import leep
 from ncselect.pool_file import extend
 from ncselect.pretrained import PretrainedNetwork, network_file, stored_network
 from ncselect.pretraining import SETTINGS, source_stage
+from ncselect.spec import RunSpec
 from ncselect.store import RunStore
 from ncselect.train import Training
-from ncselect.types import RunSpec
 from zoo.datasets import prepare
 from zoo.errors import InputError
 from zoo.models import Candidate, build, candidates
@@ -173,6 +173,8 @@ def test_names_classes_and_facts_are_kept_inside_the_folder(stage, digits):
     facts = json.loads((stage.out / "quarter-2f80cc5a.json").read_text())
     assert facts["classes"] == list(digits.classes)
     assert facts["input_shape"] == [None, None, 3]
+    assert [one.smallest_size for one in stage.answer.networks] == [None, 32]  # of its card
+    assert [one.smallest_size for one in candidates(stage.answer.pool)] == [None, 32]
     pool = stage.answer.pool.read_text()
     assert [one["name"] for one in tomllib.loads(pool)["model"]] == ["small", "../../quarter"]
     assert "# Trained on digits for 3 epochs, seed 0, from random weights;" in pool
@@ -282,7 +284,11 @@ def test_what_lies_in_the_folder_already_is_never_overwritten(stage, digits, tmp
 
     assert [run.basis for run in call().plan.runs] == ["saved"]
     for changed, told in (
-        ({"seed": 1}, r"seed 0 \(wanted: 1\); move it away, or give another folder with --out"),
+        (
+            {"seed": 1},
+            r"seed 0 \(wanted: 1\); give another folder with --out, or delete "
+            r"'small\.keras' and 'small\.json' there to train it anew",
+        ),
         ({"epochs": 4}, r"epochs 3 \(wanted: 4\)"),
         ({"settings": SETTINGS}, r"learning_rate 0\.01 \(wanted: 0\.001\)"),
     ):
@@ -297,6 +303,10 @@ def test_what_lies_in_the_folder_already_is_never_overwritten(stage, digits, tmp
     (out / "small.keras").write_bytes(content)
     with pytest.raises(InputError, match="is not as it was saved: damaged or changed"):
         call()
+    (out / "small.keras").unlink()
+    (out / "small.json").unlink()
+    assert [run.basis for run in call(seed=1).plan.runs] == ["unknown"]
+    (out / "small.keras").write_bytes(content)
     (out / "small.json").write_text('{"mine": 1}')
     with pytest.raises(InputError, match=r"small\.json' is none of the files that pretrain"):
         call()
@@ -334,6 +344,10 @@ def test_any_name_can_be_listed_in_a_pool_file(tmp_path):
     listed = tomllib.loads((tmp_path / "pool.toml").read_text())["model"]
     assert [one["name"] for one in listed] == odd
     assert all(set(one) == {"name", "file"} for one in listed)
+    sized = dataclasses.replace(network, spec=dataclasses.replace(spec, model="sized"),
+                                smallest_size=32)  # fmt: skip
+    extend(tmp_path / "pool.toml", [sized])
+    assert candidates(tmp_path / "pool.toml")[-1].smallest_size == 32
 
 
 def test_the_command_line_agrees_says_the_remedy_and_fails_alone(stage, cache, tmp_path):
@@ -349,6 +363,12 @@ def test_the_command_line_agrees_says_the_remedy_and_fails_alone(stage, cache, t
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == stage.answer.to_dict()
     assert contents(stage.out) == before
+
+    fresh = ("--out", tmp_path / "fresh" / "out", "--store", tmp_path / "fresh" / "runs", "--plan")
+    planned = ncselect(*command, *models, *fresh, **variables)
+    assert planned.returncode == 0, planned.stderr
+    assert [run["epochs"] for run in json.loads(planned.stdout)["runs"]] == [3, 3]
+    assert not list(tmp_path.iterdir())
 
     (tmp_path / "one" / "cat").mkdir(parents=True)
     keras.utils.save_img(tmp_path / "one" / "cat" / "a.png", np.zeros((8, 8, 3)))
@@ -366,4 +386,4 @@ def test_the_command_line_agrees_says_the_remedy_and_fails_alone(stage, cache, t
     failed = ncselect(*command, *alexnet, **variables)
     assert failed.returncode == 1, failed.stderr
     assert "Keras has no ImageNet weights" in json.loads(failed.stdout)["failed"]["AlexNet"]
-    assert not list((tmp_path / "none").iterdir())
+    assert not list((tmp_path / "none").glob("*"))

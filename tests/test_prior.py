@@ -14,7 +14,8 @@ from ncselect.experience import built_in
 from ncselect.methods.prior import Prior
 from ncselect.numerics.standardised import shrunken_means, standardised
 from ncselect.published import published
-from ncselect.types import Outcome, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Outcome, RunRecord
 from zoo.cards import MODELS
 from zoo.errors import InputError
 

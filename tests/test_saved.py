@@ -1,5 +1,6 @@
 """Networks of a user's own: loaded safely, flattened, without their classifier."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from zoo.candidate import content_digest
 from zoo.errors import InputError, WeightsUnavailableError
 from zoo.models import Candidate, build, candidates
+from zoo.ncp import probe_unit
 
 L = keras.layers
 
@@ -157,6 +159,38 @@ def test_nested_networks_may_use_the_same_layer_names(tmp_path: Path, images: An
     base, features = built(keras.Sequential([part(3), part(3)]), tmp_path, images)
     assert features.shape == (3, 3)
     assert base.facts["parameters"] == 2 * (27 * 3 + 3)
+
+
+@pytest.mark.parametrize("name", ["pooling", "pooling_1", "images", "probe_logits", "probe_norm_1"])
+def test_a_layer_may_have_a_name_that_is_used_here(tmp_path: Path, images: Any, name: str) -> None:
+    base, features = built(sequential(L.Conv2D(4, 3, name=name)), tmp_path, images)
+    assert base.facts["pooling"] == "average"
+    plain, expected = built(sequential(L.Conv2D(4, 3, name="plain")), tmp_path, images)
+    for variable, other in zip(base.model.variables, plain.model.variables, strict=True):
+        variable.assign(other)
+    np.testing.assert_array_equal(base.model(images, training=False), expected)
+    assert features.shape == expected.shape == (3, 4)
+    model = keras.Model(base.model.inputs, probe_unit(base.model.outputs[0], 3, units=(8,)))
+    unit = model.layers[len(base.model.layers) :]
+    assert [layer.name.split("_")[0] for layer in unit] == ["probe"] * 5
+    assert not any(layer.name.startswith("probe_") for layer in base.model.layers)
+
+
+def test_images_below_the_stated_size_are_enlarged(tmp_path: Path, images: Any) -> None:
+    candidate = saved(sequential(L.Conv2D(4, 3)), tmp_path)
+    stated = dataclasses.replace(candidate, smallest_size=22)
+    base = build(stated, images.shape[1:], seed=0)
+    assert base.facts["input_size"] == base.facts["resized_to"] == [22, 24]
+    below = dataclasses.replace(candidate, smallest_size=20)
+    assert build(below, images.shape[1:], seed=0).facts["resized_to"] is None
+    half = dataclasses.replace(candidate, kind="application", source="MobileNet",
+                               arguments={"alpha": 0.25}, weights="random")  # fmt: skip
+    larger = dataclasses.replace(half, smallest_size=40)
+    assert build(half, (20, 24, 3), seed=0).facts["input_size"] == [32, 32]
+    assert build(larger, (20, 48, 3), seed=0).facts["input_size"] == [40, 48]
+    fixed = saved(sequential(L.Conv2D(4, 3), shape=(32, 32, 3)), tmp_path)
+    with pytest.raises(InputError, match="22, and takes images of 32 x 32 px alone"):
+        build(dataclasses.replace(fixed, smallest_size=22), images.shape[1:], seed=0)
 
 
 def test_grey_and_integer_inputs_get_what_they_take(tmp_path: Path, images: Any) -> None:

@@ -20,8 +20,8 @@ from ncselect.numerics.transferability import Features
 from ncselect.plan import planned
 from ncselect.scores import SCORES, measured
 from ncselect.scoring import scored as score
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import RunSpec, Settings
 from zoo.datasets import prepare
 from zoo.errors import UnknownNameError, WeightsUnavailableError
 from zoo.models import Candidate

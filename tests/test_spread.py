@@ -9,7 +9,8 @@ from scipy.stats import spearmanr
 from bench.equation_ten import compared, steadiness
 from bench.full_network import ALL, BASE, BASE_EXACT, HORIZON, NORM, judged
 from bench.spread import resampled_rho, rho, rounded, spread
-from ncselect.types import Observation, RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import Observation, RunRecord
 
 
 def test_rho_is_spearmans_with_ties():

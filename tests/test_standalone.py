@@ -142,6 +142,17 @@ def test_what_stands_alone_is_a_candidate_again(tmp_path):
     np.testing.assert_allclose(whole(images(20), training=False), expected, atol=1e-5)
 
 
+def test_a_base_may_have_a_layer_of_the_classifier_s_name(tmp_path):
+    images = keras.Input((16, 16, 3))
+    maps = keras.layers.Conv2D(4, 3, name=HEAD)(images)
+    keras.Model(images, maps).save(tmp_path / "own.keras")
+    own = Candidate("own", "file", str(tmp_path / "own.keras"), {}, "included")
+    network = standalone(own, (16, 16, 3), 5)
+    assert network.output_shape == (None, 5)
+    assert network.get_layer(HEAD).kernel.shape == (3, 3, 3, 4)
+    assert network.layers[-1].activation is keras.activations.softmax
+
+
 def test_values_of_another_network_are_refused(tmp_path):
     candidate = made(body(), tmp_path / "net.keras")
     values, _ = random_values(candidate, 20, classes=4)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ncselect.run import RunBusyError
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import Observation, RunSpec, Settings
+from ncselect.types import Observation
 from zoo.errors import InputError
 
 
@@ -146,7 +147,8 @@ def decides():
             if isinstance(default, str)
             else default * 2 + 1
         )
-        yield field.name, spec(settings=Settings(**{field.name: changed}))
+        if field.name != "momentum":  # of sgd alone
+            yield field.name, spec(settings=Settings(**{field.name: changed}))
     yield "version", spec(environment={"backend": "jax", "threads": "2"})
 
 
@@ -154,6 +156,64 @@ def decides():
 def test_whatever_decides_the_outcome_makes_another_run(tmp_path, changed):
     store = RunStore(tmp_path)
     assert store.run(spec()).folder != store.run(changed).folder
+
+
+KEYS = [  # of runs that stores hold: they shall be found again
+    ({}, "d3e96726366591b0"),
+    ({"unit": "classifier"}, "f9bfe4a059d53a52"),
+    ({"unit": "classifier", "augmentation": "flip-crop"}, "ddd168f23c694458"),
+    ({"probe_units": (64, 32)}, "63b86985377128a6"),
+    ({"unit": "classifier", "probe_size": 64}, "24f205c54c872eb1"),
+    ({"probe_size": 64}, "2366923ed197f7ce"),
+    ({"unit": "classifier", "observation_steps": 3, "measure_whole": True}, "e3fb2c0b43ae9c98"),
+    ({"probe_head": "trained", "probe_dropout": 0.0}, "cc8e667d9a800583"),
+]
+
+
+@pytest.mark.parametrize(("settings", "key"), KEYS)
+def test_a_key_is_the_same_in_every_version(settings, key):
+    one = RunSpec(
+        model="m", dataset="d", candidate={"kind": "file", "source": "sha256:ab"},
+        data={"digest": "cd", "counts": {"train": 100}}, seed=3, settings=Settings(**settings),
+        environment={"backend": "tensorflow", "threads": "1"},
+    )  # fmt: skip
+    assert one.key == key
+
+
+HIDDEN_LAYERS = {
+    "probe_units": (64, 32),
+    "probe_dropout": 0.1,
+    "probe_order": "dense-bn",
+    "probe_statistics": "inference",
+    "probe_activation": "linear",
+    "probe_head": "trained",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN_LAYERS)
+def test_hidden_layers_decide_nothing_below_a_classifier(tmp_path, name):
+    plain = spec(settings=Settings(unit="classifier"))
+    same = spec(settings=Settings(unit="classifier", **{name: HIDDEN_LAYERS[name]}))
+    assert same.key == plain.key
+    assert same.flat() == plain.flat()
+    store = RunStore(tmp_path)
+    assert store.run(plain).folder == store.run(same).folder
+    assert spec(settings=Settings(**{name: HIDDEN_LAYERS[name]})).key != spec().key
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("probe_initializer", "he_normal_untruncated"), ("probe_size", 64)]
+)
+def test_first_weights_and_measured_images_decide_below_a_classifier_too(name, value):
+    plain = spec(settings=Settings(unit="classifier"))
+    assert spec(settings=Settings(unit="classifier", **{name: value})).key != plain.key
+
+
+def test_momentum_decides_below_sgd_alone():
+    changed = {"momentum": 0.5}
+    assert spec(settings=Settings(**changed)).key == spec().key
+    below = [spec(settings=Settings(optimizer="sgd", **one)) for one in ({}, changed)]
+    assert below[0].key != below[1].key
 
 
 def test_another_name_or_number_of_threads_is_the_same_run(tmp_path):
@@ -227,8 +287,22 @@ def test_folder_that_cannot_be_a_store_is_refused(tmp_path):
 def test_read_only_folder_is_refused(tmp_path):
     RunStore(tmp_path)
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="read-only"):
-        RunStore(tmp_path)
+    for folder in (tmp_path, tmp_path / "below"):
+        with pytest.raises(InputError, match="read-only"):
+            RunStore(folder)
+
+
+def test_a_store_is_made_when_something_is_kept(tmp_path):
+    store = RunStore(tmp_path / "a" / "store")
+    assert store.records() == []
+    assert store.find(spec()) is None
+    assert store.find_features(spec()) is None
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="there are no runs"):
+        RunStore(store.folder, create=False)
+    store.run(spec())
+    assert (store.folder / "store.json").exists()
+    assert len(RunStore(store.folder, create=False).runs()) == 1
 
 
 def test_a_damaged_run_is_failed_and_can_be_deleted(tmp_path):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ncselect.signals import ON_ALL, SIGNALS
+from ncselect.spec import RunSpec, Settings
 from ncselect.train import Training, observe
-from ncselect.types import RunSpec, Settings
 from zoo.datasets import prepare
 from zoo.models import Candidate
 
@@ -105,6 +105,23 @@ def test_a_classifier_takes_the_place_of_the_probe_unit(digits, network):
     assert measured.signals["validation-accuracy"] == pytest.approx(
         (logits.argmax(axis=1) == labels).mean()
     )
+
+
+def test_hidden_layers_decide_nothing_below_a_classifier(digits, network):
+    hidden = {
+        "probe_units": (8,),
+        "probe_dropout": 0.1,
+        "probe_order": "dense-bn",
+        "probe_statistics": "inference",
+        "probe_activation": "linear",
+        "probe_head": "trained",
+    }
+    plain, same, other = (
+        seen(digits, network, 1, unit="classifier", **changed)
+        for changed in ({}, hidden, {"probe_initializer": "he_normal_untruncated"})
+    )
+    assert [one.signals for one in same] == [one.signals for one in plain]
+    assert [one.signals for one in other] != [one.signals for one in plain]
 
 
 def test_settings_that_came_later_leave_the_keys_of_older_runs_as_they_were(digits, network):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,7 +122,12 @@ def whole_network(
     network, scaling = load_preset(candidate) if preset else (load_file(candidate), None)
     expected = network.inputs[0]
     sides = zip(expected.shape[1:3], image_shape[:2], strict=True)
-    size = tuple(fixed or free for fixed, free in sides)
+    size = tuple(fixed or max(free, candidate.smallest_size or 1) for fixed, free in sides)
+    if candidate.smallest_size is not None and None not in expected.shape[1:3]:
+        raise InputError(
+            f"{candidate.name} states smallest_size {candidate.smallest_size}, and takes images "
+            f"of {size[0]} x {size[1]} px alone. Remove smallest_size from the pool file."
+        )
     mode = candidate.preprocessing or "included"
     pixels = preprocessed(resized(images, size), mode)
     if scaling is not None:
@@ -155,7 +161,8 @@ def _application(candidate: Candidate, card: Card, image_shape: tuple[int, int, 
     import keras
 
     check_arguments(card, candidate.arguments, candidate.name)
-    size = tuple(max(side, card.smallest_size) for side in image_shape[:2])
+    smallest = candidate.smallest_size or card.smallest_size
+    size = tuple(max(side, smallest) for side in image_shape[:2])
     mode = candidate.preprocessing or card.preprocessing
     images = keras.Input(image_shape, name="images")
     pixels = preprocessed(resized(images, size), mode)
@@ -183,7 +190,8 @@ def _saved(candidate: Candidate, image_shape: tuple[int, int, int]) -> Base:
 
     whole, size, mode = whole_network(candidate, image_shape)
     features, head_removed = headless(whole)
-    pooled, pooling = _pooled(features, candidate.name)
+    taken = {part.name for part in whole.operations}
+    pooled, pooling = _pooled(features, candidate.name, taken)
     model = keras.Model(whole.inputs[0], pooled, name=_identifier(candidate.name))
     if not model.trainable_variables:
         raise InputError(
@@ -204,16 +212,17 @@ def _saved(candidate: Candidate, image_shape: tuple[int, int, int]) -> Base:
     )
 
 
-def _pooled(features: Any, name: str) -> tuple[Any, str | None]:
-    """Return float32 features (n, d) and how maps or tokens were pooled to them."""
+def _pooled(features: Any, name: str, taken: set[str]) -> tuple[Any, str | None]:
+    """Return float32 features (n, d) and how maps or tokens were pooled to them.
+
+    Names of the network's own layers are taken: another is given to what is put on.
+    """
     import keras
 
     rank = len(features.shape)
-    if rank == 4:
-        layer = keras.layers.GlobalAveragePooling2D(name="pooling", dtype="float32")
-        return layer(features), "average"
-    if rank == 3:
-        layer = keras.layers.GlobalAveragePooling1D(name="pooling", dtype="float32")
+    averages = {3: keras.layers.GlobalAveragePooling1D, 4: keras.layers.GlobalAveragePooling2D}
+    if rank in averages:
+        layer = averages[rank](name=free_name("pooling", taken), dtype="float32")
         return layer(features), "average"
     if rank == 2:
         return keras.ops.cast(features, "float32"), None
@@ -221,6 +230,12 @@ def _pooled(features: Any, name: str) -> tuple[Any, str | None]:
         f"{name} ends in a tensor of shape {tuple(features.shape)}. "
         "Give a network that ends in feature maps, tokens or one vector an image."
     )
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name, or the first of name_1, name_2, … that is not taken."""
+    numbered = (f"{name}_{number}" for number in itertools.count(1))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _identifier(name: str) -> str:

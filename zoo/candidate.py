@@ -40,6 +40,9 @@ class Candidate:
         ``imagenet``, ``random`` or an absolute path; ``included`` for files and presets.
     preprocessing
         Overrides the card's; None keeps it. Files include their own unless it is stated here.
+    smallest_size
+        Pixels a side that images are enlarged to where they are smaller. None: the card's; files
+        and presets take what comes.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Candidate:
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weights: str = "imagenet"
     preprocessing: Preprocessing | None = None
+    smallest_size: int | None = None
 
     @property
     def card(self) -> Card | None:
@@ -63,6 +67,7 @@ class Candidate:
             "arguments": dict(self.arguments),
             "weights": self.weights,
             "preprocessing": self.preprocessing,
+            "smallest_size": self.smallest_size,
         }
 
     @classmethod
@@ -84,6 +89,7 @@ class Candidate:
         elif Path(source).is_absolute():
             source = _folder_digest(Path(source))
         own = "included" if self.card is None else self.card.preprocessing
+        stated = {} if self.smallest_size is None else {"smallest_size": self.smallest_size}
         return {
             "kind": self.kind,
             "source": source,
@@ -94,6 +100,7 @@ class Candidate:
                 else content_digest(Path(self.weights))
             ),
             "preprocessing": self.preprocessing or own,
+            **stated,  # left out else: runs stored before it could be stated are found again
         }
 
 

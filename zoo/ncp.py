@@ -132,7 +132,7 @@ class FixedBatchNormalization(_FixedWeights, keras.layers.Layer):
             self.moving_variance.assign(keep * self.moving_variance + (1.0 - keep) * variance)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        return self.gamma * (inputs - mean) / ops.sqrt(variance + self.epsilon) + self.beta
+        return (inputs - mean) * self.gamma / ops.sqrt(variance + self.epsilon) + self.beta
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""

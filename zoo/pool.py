@@ -8,6 +8,7 @@
     arguments = { alpha = 0.25 }            # of the application
     weights = "weights/mobilenet.weights.h5"  # or "imagenet", "random"
     preprocessing = "tf"                    # overrides the network's own
+    smallest_size = 64                      # smaller images are enlarged to so many pixels a side
 
 Relative paths, those of presets' folders too, begin at the pool file's folder.
 """
@@ -25,7 +26,7 @@ from zoo.errors import InputError, UnknownNameError
 from zoo.preset import locate_preset
 
 _SOURCES = ("application", "file", "preset")
-_KEYS = ("name", *_SOURCES, "arguments", "weights", "preprocessing")
+_KEYS = ("name", *_SOURCES, "arguments", "weights", "preprocessing", "smallest_size")
 
 
 def read_pool(path: Path) -> list[Candidate]:
@@ -112,6 +113,11 @@ def _candidate(entry: Any, place: str, folder: Path) -> Candidate:
         raise InputError(
             f"{place}: preprocessing is '{preprocessing}'. Give one of {', '.join(PREPROCESSINGS)}."
         )
+    smallest = entry.get("smallest_size")
+    if smallest is not None and (not _is_whole(smallest) or smallest < 1):
+        raise InputError(
+            f"{place}: smallest_size is {smallest!r}. Give a whole number of pixels a side."
+        )
     if kind == "application":
         return _application(name, entry, place, folder)
     for key in ("arguments", "weights"):
@@ -119,9 +125,13 @@ def _candidate(entry: Any, place: str, folder: Path) -> Candidate:
             raise InputError(f"{place}: a {kind} brings its own {key}. Remove '{key}'.")
     if kind == "file":
         source = str((folder / Path(entry["file"]).expanduser()).absolute())
-        return Candidate(name, "file", source, {}, "included", preprocessing)
+        return Candidate(name, "file", source, {}, "included", preprocessing, smallest)
     source = locate_preset(entry["preset"], folder)
-    return Candidate(name, "preset", source, {}, "included", preprocessing)
+    return Candidate(name, "preset", source, {}, "included", preprocessing, smallest)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _application(name: str, entry: dict[str, Any], place: str, folder: Path) -> Candidate:
@@ -136,7 +146,21 @@ def _application(name: str, entry: dict[str, Any], place: str, folder: Path) -> 
             f"{place}: arguments is {arguments!r}. Give a table, such as {{ alpha = 0.25 }}."
         )
     check_arguments(card, arguments, place)
+    smallest = entry.get("smallest_size", card.smallest_size)
+    if smallest < card.smallest_size:
+        raise InputError(
+            f"{place}: smallest_size is {smallest}, and {card.name} cannot be built for less than "
+            f"{card.smallest_size} pixels a side. Raise it, or remove it."
+        )
     stated = entry.get("weights", "")
     if stated and stated not in ("imagenet", "random"):
         stated = str((folder / Path(stated).expanduser()).absolute())
-    return Candidate(name, "application", card.name, arguments, stated, entry.get("preprocessing"))
+    return Candidate(
+        name,
+        "application",
+        card.name,
+        arguments,
+        stated,
+        entry.get("preprocessing"),
+        None if smallest == card.smallest_size else smallest,
+    )

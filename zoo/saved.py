@@ -42,38 +42,56 @@ def save_once(model: Any, folder: Path) -> Path:
 
 
 def load_file(candidate: Candidate) -> Any:
-    """Load a ``.keras`` file in Keras's safe mode, uncompiled.
+    """Load a ``.keras`` file that can be ranked.
 
     Raises
     ------
     WeightsUnavailableError
         If there is no such file, or it is damaged.
     InputError
-        If it carries code (a Lambda layer) or classes that are not registered, or is no
-        Functional or Sequential network.
+        If it cannot be loaded safely, or is no Functional or Sequential network.
     """
-    import keras
-
-    path = Path(candidate.source)
-    if not path.is_file():
-        raise WeightsUnavailableError(f"{candidate.name}: no file {path}. Correct the path.")
-    damage = _damage(path)
-    if damage:
-        raise WeightsUnavailableError(
-            f"{candidate.name}: {path} is damaged or no .keras file: {damage}. "
-            "Copy it again, or save the network anew with model.save."
-        )
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise InputError(
-            f"{candidate.name}: {path} cannot be loaded in safe mode: {_one_line(error)}. "
-            "Code from a file is never run: rebuild the network of Keras's own layers, without "
-            "Lambda, and save it with model.save."
-        ) from error
+    model = load_safely(Path(candidate.source), candidate.name)
     check_graph(model, candidate.name)
     _keep_names_free(model)
     return model
+
+
+def load_safely(path: Path, name: str) -> Any:
+    """Load any ``.keras`` file in Keras's safe mode, uncompiled.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        What messages call it.
+
+    Raises
+    ------
+    WeightsUnavailableError
+        If there is no such file, or it is damaged.
+    InputError
+        If it carries code (a Lambda layer) or classes that are not registered.
+    """
+    import keras
+
+    if not path.is_file():
+        raise WeightsUnavailableError(f"{name}: no file {path}. Correct the path.")
+    damage = _damage(path)
+    if damage:
+        raise WeightsUnavailableError(
+            f"{name}: {path} is damaged or no .keras file: {damage}. "
+            "Copy it again, or save the network anew with model.save."
+        )
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise InputError(
+            f"{name}: {path} cannot be loaded in safe mode: {_one_line(error)}. "
+            "Code from a file is never run: rebuild the network of Keras's own layers, without "
+            "Lambda, and save it with model.save."
+        ) from error
 
 
 def check_graph(model: Any, name: str) -> None:
@@ -228,12 +246,15 @@ def _separate_names(network: Any, taken: set[str]) -> None:
     """Rename what shares a name with another part of a network, or has one of those taken.
 
     Nested models may use the same names for their layers and operations; a flat graph may not.
+    Names of a probe unit's layers are taken, too: where it begins is told by them.
     """
+    from zoo.ncp import PREFIX
+
     seen = set(taken)
 
     def visit(model: Any, prefix: str) -> None:
         for part in _parts(model):
-            while part.name in seen:
+            while part.name in seen or part.name.startswith(PREFIX):
                 part.name = f"{prefix or 'own_'}{part.name}"
             seen.add(part.name)
             if _is_graph(part):

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.base import build
+from zoo.base import build, free_name
 from zoo.candidate import Candidate
 from zoo.errors import InputError
 
 HEAD = "source_classes"
-"""Name of the classifier: a dense layer with softmax."""
+"""Name of the classifier, a dense layer with softmax, where the base has none of that name."""
 
 
 def standalone(
@@ -67,7 +67,8 @@ def standalone(
     from zoo.saved import grafted
 
     base = build(candidate, image_shape, seed=seed)
-    head = keras.layers.Dense(classes, activation="softmax", name=HEAD)
+    taken = {part.name for part in base.model.operations}
+    head = keras.layers.Dense(classes, activation="softmax", name=free_name(HEAD, taken))
     name = base.model.name
     network = keras.Model(base.model.inputs[0], head(base.model.outputs[0]), name=name)
     if values is not None:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from bench.ablation.intervals import Figures, Plan, Said
 from bench.ablation.stored import DEFAULT, Pool
 from bench.ablation.tables import plain, table
-from ncselect.types import RunRecord, RunSpec
+from ncselect.spec import RunSpec
+from ncselect.types import RunRecord
 
 Floats = NDArray[np.float64]
 

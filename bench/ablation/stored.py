@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ncselect.comparison import unscorable
 from ncselect.methods.pool import ACCURACY
 from ncselect.scoreboard import in_short
+from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
-from ncselect.types import RunRecord, RunSpec, Settings
+from ncselect.types import RunRecord
 from zoo.errors import InputError
 
 FEWEST = 3
@@ -258,7 +259,7 @@ def _names(spec: RunSpec, digest: str) -> tuple[str, ...]:
 
 def _setting(spec: RunSpec) -> str:
     default = dataclasses.asdict(Settings())
-    own = dataclasses.asdict(spec.settings)
+    own = dataclasses.asdict(spec.settings.deciding)
     differing = [
         f"{name}={own[name]}"
         for name in own

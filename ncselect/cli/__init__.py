@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from ncselect.cli import graph
 from ncselect.cli.compare import compare
 from ncselect.cli.listings import datasets, methods, models, runs
 from ncselect.cli.options import err
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for command in (rank, models, datasets, methods, runs, compare, pretrain, reproduce):
     app.command()(command)
+app.add_typer(graph.app)
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def pretrain(
     """Train networks on a source dataset and make a pool of them for 'rank'."""
     from ncselect.pretraining import source_stage
     from ncselect.progress import Progress
-    from ncselect.types import Settings
+    from ncselect.spec import Settings
 
     with reading_images() as prepared:
         stage = source_stage(

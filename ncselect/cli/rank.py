@@ -116,7 +116,7 @@ def rank(
     from ncselect.methods import DEFAULT
     from ncselect.progress import Progress
     from ncselect.selection import selection
-    from ncselect.types import Settings
+    from ncselect.spec import Settings
 
     with reading_images() as prepared:
         question = selection(

@@ -48,7 +48,7 @@ def reading_images() -> Iterator[ImagesRead]:
 
 
 def agreed(plan: RenderableType, *, is_long: bool, yes: bool) -> None:
-    """Show a plan and, if it is long, ask whether to start.
+    """Show a plan and, if it is or may be long, ask whether to start.
 
     Parameters
     ----------
@@ -69,7 +69,10 @@ def agreed(plan: RenderableType, *, is_long: bool, yes: bool) -> None:
     err.print(plan)
     if is_long and not yes:
         if not sys.stdin.isatty():
-            raise InputError("this is a long plan; start it with --yes, or look with --plan")
+            raise InputError(
+                "this plan takes long, or a time that is unknown; start it with --yes, or look "
+                "with --plan"
+            )
         typer.confirm("Start?", abort=True, err=True)
 
 

@@ -86,29 +86,36 @@ def curve_regression(features: Array, final: Array, *, seed: int) -> CurveRegres
     Baker et al. 2017 (arXiv 1705.10823), section 4 and appendix: the regressor, the ranges.
     """
     from scipy.stats import loguniform, uniform
-    from sklearn.model_selection import KFold, RandomizedSearchCV
+    from sklearn.model_selection import KFold, ParameterSampler
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import NuSVR
 
-    search = RandomizedSearchCV(
-        make_pipeline(StandardScaler(), NuSVR(kernel="rbf")),
-        {
-            "nusvr__C": loguniform(1e-5, 10),
-            "nusvr__gamma": loguniform(1e-5, 10),
-            "nusvr__nu": uniform(1e-3, 1 - 1e-3),
-        },
-        n_iter=DRAWS,
-        scoring="neg_mean_squared_error",
-        cv=KFold(FOLDS, shuffle=True, random_state=seed),
-        random_state=seed,
-        error_score="raise",
-    ).fit(features, final)
+    # As RandomizedSearchCV with a pipeline, which would standardise every fold anew at each draw
+    # and check its arguments over and over: for so few curves three quarters of its time.
+    folds = []
+    for seen, judged in KFold(FOLDS, shuffle=True, random_state=seed).split(features):
+        scaler = StandardScaler().fit(features[seen])
+        known, unknown = scaler.transform(features[seen]), scaler.transform(features[judged])
+        folds.append((known, final[seen], unknown, final[judged]))
+    ranges = {
+        "C": loguniform(1e-5, 10),
+        "gamma": loguniform(1e-5, 10),
+        "nu": uniform(1e-3, 1 - 1e-3),
+    }
+    drawn = list(ParameterSampler(ranges, DRAWS, random_state=seed))
+    errors = [
+        np.mean(
+            [
+                np.mean((NuSVR(**one).fit(known, learnt).predict(unknown) - truth) ** 2)
+                for known, learnt, unknown, truth in folds
+            ]
+        )
+        for one in drawn
+    ]
+    best = int(np.argmin(errors))
     return CurveRegression(
-        residual_sd=float(np.sqrt(-search.best_score_)),
-        parameters={
-            name.removeprefix("nusvr__"): float(value)
-            for name, value in search.best_params_.items()
-        },
-        _fitted=search.best_estimator_,
+        residual_sd=float(np.sqrt(errors[best])),
+        parameters={name: float(value) for name, value in drawn[best].items()},
+        _fitted=make_pipeline(StandardScaler(), NuSVR(**drawn[best])).fit(features, final),
     )
