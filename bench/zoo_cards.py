@@ -40,7 +40,8 @@ def compared(card):  # type: ignore[no-untyped-def]
     from zoo.models import Candidate, build
     from zoo.preprocessing import preprocessed
 
-    size = card.smallest_size
+    # The weights of dense layers behind convolutions depend on the size.
+    size = card.smallest_size if card.application else card.default_size
     candidate = Candidate(card.name, "application", card.name, {}, "random")
     base = build(candidate, (size, size, 3), seed=0)
     images = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype("float32")
@@ -51,10 +52,10 @@ def compared(card):  # type: ignore[no-untyped-def]
         differences.append(f"resized from {size}")
     if not np.isfinite(np.asarray(base.model(images, training=False))).all():
         differences.append("features not finite")
-    if card.application is None:
-        return differences
     if (counted := multiply_adds(card)) != card.multiply_adds:
         differences.append(f"multiply-adds {counted}")
+    if card.application is None:
+        return differences
     function = getattr(keras.applications, card.application)
     expected = sys.modules[function.__module__].preprocess_input(images.copy())
     if not np.allclose(np.asarray(preprocessed(images, card.preprocessing)), expected, atol=1e-4):
@@ -70,10 +71,11 @@ def multiply_adds(card):  # type: ignore[no-untyped-def]
     """Return the multiply-adds of one image's forward pass at the card's default size."""
     import keras
 
+    from zoo.models import Candidate, build
+
     size = card.default_size
-    model = getattr(keras.applications, card.application)(
-        include_top=False, weights=None, input_shape=(size, size, 3)
-    )
+    candidate = Candidate(card.name, "application", card.name, {}, "random")
+    model = build(candidate, (size, size, 3), seed=0).model
     return sum(
         math.prod(weight.shape) * math.prod(layer.output.shape[1:-1])
         for layer in model._flatten_layers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ncselect.graphs.names import GRAPHS, RECORDED
 from ncselect.spec import Settings
 from zoo.errors import InputError
 
@@ -17,7 +18,7 @@ OPTIONS = {
     "probe_activation": ("relu", "linear"),
     "probe_initializer": ("he_normal", "he_normal_untruncated"),
     "unit": ("probe", "classifier"),
-    "graphs": ("rolled", "rolled+unrolled", "none"),
+    "graphs": tuple(RECORDED),
 }
 
 
@@ -47,6 +48,13 @@ def check_recorded(method: str, signals: frozenset[str], settings: Settings) -> 
             f"unit: below 'classifier' no β_eff is measured, and method '{method}' needs it; "
             "choose --unit probe or another method"
         )
+    recorded = RECORDED[settings.graphs]
+    for name in sorted(signals):
+        if name.startswith("graph/") and name.split("/")[1] not in recorded:
+            raise InputError(
+                f"graphs: '{settings.graphs}' records no {GRAPHS[name.split('/')[1]]}, and method "
+                f"'{method}' needs it; give graphs='rolled+unrolled' or another method"
+            )
     if any(name.endswith("@all") for name in signals) and not settings.measure_whole:
         raise InputError(
             f"measure_whole: method '{method}' needs signals of all training images; give "

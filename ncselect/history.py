@@ -8,8 +8,11 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ncselect.curves import is_curves_file, read_curves
 from ncselect.experience import dataset_key
+from ncselect.graphs.names import GRAPH_SIGNALS
 from ncselect.store import RunStore
 from ncselect.types import Curve, RunRecord
 from zoo.errors import InputError, UnknownNameError
@@ -91,8 +94,11 @@ def curve_of(record: RunRecord) -> Curve:
     -------
     Curve
         Its model is :func:`model_of` the run, its facts are the numbers known before training,
-        its identity is :func:`identity_of`, its protocol :func:`protocol_of` the run.
+        its identity is :func:`identity_of`, its protocol :func:`protocol_of` the run, its
+        signals the graph signatures that every epoch has.
     """
+    seen = record.observations
+    recorded = [name for name in GRAPH_SIGNALS if all(name in one.signals for one in seen)]
     return Curve(
         record.spec.dataset,
         model_of(record),
@@ -100,6 +106,7 @@ def curve_of(record: RunRecord) -> Curve:
         record.known,
         identity_of(record),
         protocol_of(record),
+        {name: np.array([one.signals[name] for one in seen]) for name in recorded},
     )
 
 

@@ -94,6 +94,7 @@ def prepared_sweep(
     sample: int | None = None,
     epochs: int = EPOCHS,
     seed: int = 0,
+    shared_start: bool = False,
     settings: Settings = SETTINGS,
     weights: str = "random",
     image_size: int | None = None,
@@ -140,19 +141,15 @@ def prepared_sweep(
     )
     jobs: list[Job] = []
     missing: dict[str, str] = {}
-    points = sampled(list(itertools.product(learning_rates, dropouts)), sample, seed)
-    for rate in sorted({rate for rate, _ in points}):
-        at_rate = [dropout for one, dropout in points if one == rate]
+    grid = list(itertools.product(learning_rates, dropouts))
+    for rate, dropout in sampled(grid, sample, seed):
+        place = 0 if shared_start else grid.index((rate, dropout))
         made, lost = jobs_for(
-            [
-                _at(candidate, rate, dropout, width)
-                for candidate in chosen
-                for dropout in sorted(at_rate)
-            ],
+            [_at(candidate, rate, dropout, width) for candidate in chosen],
             data,
             settings=dataclasses.replace(settings, learning_rate=rate),
             environment=environment(threads or max(1, available_cores() // workers)),
-            seed=seed,
+            seed=(seed + place) % 2**32,
             epochs=epochs,
             horizon=epochs,
             keep=False,
@@ -173,6 +170,7 @@ def sweep(
     sample: int | None = None,
     epochs: int = EPOCHS,
     seed: int = 0,
+    shared_start: bool = False,
     settings: Settings = SETTINGS,
     weights: str = "random",
     image_size: int | None = None,
@@ -206,7 +204,12 @@ def sweep(
     epochs
         The most each is trained for.
     seed
-        Of initial weights, order of the images, dropout, and the sample.
+        Of the sample, and of initial weights, order of the images and dropout.
+    shared_start
+        Train all of them from one seed. By default each point of the grid has one of its own:
+        networks that begin with the same weights are told apart by what is learned alone, which
+        makes an early prediction easier than that of a new network. The paper does not say which
+        it did.
     settings
         The training protocol; its learning rate is that of the grid.
     weights
@@ -240,6 +243,7 @@ def sweep(
         sample=sample,
         epochs=epochs,
         seed=seed,
+        shared_start=shared_start,
         settings=settings,
         weights=weights,
         image_size=image_size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ncselect.graphs.names import GRAPH_SIGNALS
 from ncselect.numerics.capacitance import DEFINITIONS
 from ncselect.scores import SCORES
 from ncselect.spec import RunSpec
@@ -27,6 +28,7 @@ def made_run(
         "training-loss": 1.5 / epochs + 0.02 * noise.random(len(epochs)),
         "training-error": 0.5 / epochs + 0.02 * noise.random(len(epochs)),
         "residual": 0.3 / epochs + 0.02 * noise.random(len(epochs)),
+        **graph_signals(accuracy, seed=[7, len(model), *model.encode()]),
         **{f"beta/{definition}": np.asarray(beta, dtype=float) for definition in DEFINITIONS},
         **{
             name.replace("_", "-"): np.asarray(curve, dtype=float)
@@ -55,6 +57,16 @@ def made_run(
             for name, score in zip(SCORES, noise.random(len(SCORES)), strict=True)
         }
     return RunRecord(spec, tuple(observations), status, error, truth=truth or {}, scores=scores)
+
+
+def graph_signals(accuracy, seed):
+    """Return degrees of a graph that grow as the accuracy rises, one value per epoch."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: (1 + place) * accuracy + 0.05 * rng.random(len(accuracy))
+        for place, name in enumerate(GRAPH_SIGNALS)
+        if name.startswith("graph/rolled/degree/")
+    }
 
 
 def rising_curve(final, speed, epochs, rng=None, noise=0.0):

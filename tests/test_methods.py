@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from made_runs import made_run, rising_curve
+from made_runs import graph_signals, made_run, rising_curve
 
 from ncselect.methods import METHODS, method
 from ncselect.scores import SCORES
@@ -35,10 +35,14 @@ def told(epochs=50, curves=24):
         Curve(
             f"set-{number % 2}",
             f"net-{number}",
-            rising_curve(rng.uniform(0.4, 1.1), rng.uniform(0.3, 2), epochs, rng, 0.01),
+            accuracy,
             {"parameters": float(number)},
+            signals=graph_signals(np.append(0.1, accuracy), seed=number),
         )
         for number in range(curves)
+        for accuracy in [
+            rising_curve(rng.uniform(0.4, 1.1), rng.uniform(0.3, 2), epochs, rng, 0.01)
+        ]
     )
     models = ["a", "broken", "short", *(f"model-{position}" for position in range(6))]
     experience = tuple(
@@ -365,6 +369,9 @@ def test_every_bad_option_value_is_an_error(name):
         "steps": 0,
         "burn_in": -1,
         "hyperparameters": "nowhere.json",
+        "kind": "folded",
+        "feature": "closeness",
+        "target": "start",
     }
     for option in METHODS[name].options:
         with pytest.raises(InputError, match=f"{option} is '?{bad[option]}'?"):

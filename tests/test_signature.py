@@ -10,12 +10,11 @@ import scipy.stats
 from ncselect.graphs.blocks import Block, BlockGraph, Layer
 from ncselect.graphs.centrality import eigenvector_centrality
 from ncselect.graphs.degree import weighted_degree
-from ncselect.graphs.signature import (
-    STATISTICS,
+from ncselect.graphs.names import STATISTICS
+from ncselect.graphs.signature import signature, snapshot
+from ncselect.graphs.temporal import (
     exponentially_averaged,
     linearly_weighted,
-    signature,
-    snapshot,
     temporal_signature,
 )
 from zoo.errors import InputError, UnknownNameError

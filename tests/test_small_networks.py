@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+from ncselect.spec import RunSpec, Settings
 from ncselect.train import observe
-from ncselect.types import RunSpec, Settings
 from zoo.datasets import prepare
 from zoo.errors import InputError, WeightsUnavailableError
 from zoo.models import GROUPS, MODELS, Candidate, build, candidates

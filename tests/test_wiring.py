@@ -248,6 +248,16 @@ def on_vector(layer):
             r"'e' \(Embedding\) has weights whose connections",
         ),
         (
+            lambda: keras.Model(
+                given := keras.Input((4, 4)), layers.Concatenate(axis=0)([given, -given])
+            ),
+            "joins the images of a batch",
+        ),
+        (
+            lambda: keras.Model(given := keras.Input((4, 4)), ops.mean(given, axis=0)),
+            "reduces over the batch",
+        ),
+        (
             lambda: keras.Model(given := keras.Input((4, 4)), ops.cumsum(given, axis=1)),
             r"\(Cumsum\) connects in a way that this graph does not know",
         ),

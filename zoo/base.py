@@ -177,7 +177,7 @@ def _application(candidate: Candidate, card: Card, image_shape: tuple[int, int, 
             preprocessing=mode,
             weights=_described_weights(candidate),
             head_removed=[],
-            pooling="average",
+            pooling="average" if _pools(model) else None,
         ),
     )
 
@@ -210,6 +210,13 @@ def _saved(candidate: Candidate, image_shape: tuple[int, int, int]) -> Base:
             pooling=pooling,
         ),
     )
+
+
+def _pools(model: Any) -> bool:
+    """Tell whether feature maps are averaged; small networks end in dense layers instead."""
+    import keras
+
+    return any(isinstance(one, keras.layers.GlobalAveragePooling2D) for one in model.layers)
 
 
 def _pooled(features: Any, name: str, taken: set[str]) -> tuple[Any, str | None]:

@@ -49,6 +49,9 @@ def sweep(
     momentum: Annotated[float, typer.Option(help="Of stochastic gradient descent.")] = 0.0,
     graphs: GraphsOption = "rolled",
     seed: Annotated[int, typer.Option(help="The same seed gives the same sweep.")] = 0,
+    shared_start: Annotated[
+        bool, typer.Option("--shared-start", help="Begin all with the same initial weights.")
+    ] = False,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the square images; default: the dataset's own.")
     ] = None,
@@ -83,6 +86,7 @@ def sweep(
             sample=sample,
             epochs=epochs,
             seed=seed,
+            shared_start=shared_start,
             settings=Settings(
                 unit="classifier",
                 optimizer="sgd",

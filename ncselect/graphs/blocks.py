@@ -114,9 +114,7 @@ class BlockGraph:
         return BlockGraph(
             self.layers,
             tuple(
-                Block(
-                    block.sources, block.targets, _only(block.weights, change), name=block.name
-                )
+                Block(block.sources, block.targets, _only(block.weights, change), name=block.name)
                 for block in self.blocks
             ),
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from ncselect.graphs.recording import RECORDED, GraphRecorder
+from ncselect.graphs.names import RECORDED
+from ncselect.graphs.recording import GraphRecorder
 from zoo.errors import InputError, UnknownNameError
 
 

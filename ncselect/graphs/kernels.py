@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ncselect.graphs.origins import unknown
 from ncselect.graphs.wiring import Call
+from zoo.errors import InputError
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _TRANSPOSED = (
@@ -72,9 +73,14 @@ def kernels(call: Call) -> tuple[Kernel, ...]:
     Raises
     ------
     InputError
-        If a layer that looks like one of those known shares its kernel in another way.
+        If a layer is quantised, or a transposed convolution has groups.
     """
     layer = call.operation
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise InputError(
+            f"{call.described} is quantised, so its kernel holds no weights but their codes. Give "
+            "the network as it was before it was quantised."
+        )
     if isinstance(layer, keras.layers.Dense):
         return (_whole(call, layer, "kernel", -1),)
     if isinstance(layer, _SEPARABLE):

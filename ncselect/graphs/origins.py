@@ -199,6 +199,11 @@ def _moved(call: Call, found: Sequence[Ids]) -> list[Ids]:
     )
     kwargs.pop("constant_values", None)  # whatever is padded with comes from nothing: 0
     moved = keras.tree.flatten(call.operation.call(*args, **kwargs))
+    if any(one.shape[0] != 1 for one in moved):
+        raise InputError(
+            f"{call.described} moves entries of an image to the axis of the batch. Leave that "
+            "axis as it is."
+        )
     return [compressed(np.asarray(one, np.int64)[0]) for one in moved]
 
 

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ncselect.graphs.signature import FEATURES, STATISTICS, snapshot
+from ncselect.graphs.names import GRAPH_SIGNALS, RECORDED
+from ncselect.graphs.signature import snapshot
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from ncselect.graphs.blocks import BlockGraph
-
-KINDS: Mapping[str, str] = {
-    "rolled": "rolled graph",
-    "unrolled-positive": "positive edges of the unrolled graph",
-    "unrolled-negative": "negative edges of the unrolled graph",
-}
-"""Kind → the graph that is meant."""
-
-RECORDED: Mapping[str, tuple[str, ...]] = {
-    "none": (),
-    "rolled": ("rolled",),
-    "rolled+unrolled": ("rolled", "unrolled-positive", "unrolled-negative"),
-}
-"""What may be recorded → the kinds that it holds."""
-
-GRAPH_SIGNALS: Mapping[str, str] = {
-    f"graph/{kind}/{feature}/{statistic}": f"{statistic} of the nodes' {feature}, {graph}"
-    for kind, graph in KINDS.items()
-    for feature in FEATURES
-    for statistic in STATISTICS
-}
-"""Signal → what it is."""
 
 
 class GraphRecorder:

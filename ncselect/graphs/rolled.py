@@ -14,26 +14,25 @@ What the paper leaves open is defined here for any Keras model:
 * Where tensors meet in a sum, an average, a maximum or a product, ``mode`` decides:
   ``junction`` puts a node at every channel of the result, with an edge of weight 1 from
   everything that meets there; ``union`` lets whatever follows be connected to all of it directly;
-  ``chain`` follows the way with the most weighted layers alone and leaves out what then leads
-  nowhere, shortcut convolutions for one, as Table 5 does. In a product with a gate (a tensor of
-  one position per channel, as in squeeze-and-excitation) ``chain`` follows what is gated.
-  A tensor that meets itself, as in x · sigmoid(x), stays what it was, and so does a tensor that
-  is divided by another: that is a normalisation.
+  ``chain`` follows the way with the most weighted layers alone (the first of several) and leaves
+  out what then leads nowhere, shortcut convolutions for one, as Table 5 does; in a product with a
+  gate (a tensor of one position per channel, as in squeeze-and-excitation) it follows what is
+  gated. A tensor that meets itself, as in x · sigmoid(x), stays what it was, and so does a tensor
+  that is divided by another: that is a normalisation.
 * Channels that reach no output have no nodes, except the inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ncselect.graphs.blocks import Block, BlockGraph, Layer
+from ncselect.graphs.edges import Edges, Pairs, Scaling, scales
 from ncselect.graphs.kernels import Kernel, kernels
 from ncselect.graphs.origins import Ids, Origins, through, unknown
 from ncselect.graphs.wiring import Call, Tensor, Wiring, wiring
@@ -81,8 +80,8 @@ class RolledNetwork:
         """Return the graph of the model's present weights, which are 64-bit norms, never < 0."""
         factors = np.ones(1)
         for scaling in self._scalings:
-            scales = _scales(scaling.norm)[scaling.channels]
-            factors = np.concatenate([factors, scales * factors[scaling.parents]])
+            own = scales(scaling.norm)[scaling.channels]
+            factors = np.concatenate([factors, own * factors[scaling.parents]])
         blocks = (
             Block(one.sources, one.targets, one.weights(factors), one.name) for one in self._edges
         )
@@ -94,94 +93,6 @@ def rolled_graph(model: Any, mode: Mode = "junction", fold_batch_norm: bool = Fa
     return RolledNetwork(model, mode, fold_batch_norm).graph()
 
 
-@dataclass(frozen=True, eq=False)
-class _Scaling:
-    """Factors that a batch normalisation multiplies: one per channel and factor before it."""
-
-    norm: Any
-    channels: NDArray[np.int64]
-    parents: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Which source a feature comes from, and the factor on the way, entry by entry."""
-
-    features: NDArray[np.int64]
-    sources: NDArray[np.int64]
-    factors: NDArray[np.int64]
-
-
-@dataclass(eq=False)
-class _Edges:
-    """The edges of one kernel, or of a junction, before its weights are read.
-
-    ``pairs.sources`` index ``sources``. Without a kernel feature i is target i, with weight 1.
-    """
-
-    name: str
-    sources: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    pairs: _Pairs
-    kernel: Kernel | None
-    norm: Any = None
-
-    def weights(self, factors: NDArray[np.float64]) -> Any:
-        """Return the present weights, shape (sources, targets)."""
-        scale = factors[self.pairs.factors]
-        shape = (len(self.sources), len(self.targets))
-        if self.kernel is None:
-            entries = (scale, (self.pairs.sources, self.pairs.features))
-            return sparse.csr_array(entries, shape=shape)
-        if self.kernel.groups > 1:
-            return self._grouped(self.kernel, scale, shape)
-        found = self._dense(self.kernel, scale, shape)
-        if self.norm is not None:
-            found *= _scales(self.norm)
-        return found
-
-    def _dense(
-        self, kernel: Kernel, scale: NDArray[np.float64], shape: tuple[int, int]
-    ) -> NDArray[np.float64]:
-        total = np.zeros(shape)
-        gathered = sparse.csc_array(
-            (np.square(scale), (self.pairs.sources, self.pairs.features)),
-            shape=(shape[0], kernel.features),
-        )
-        for start, squares in kernel.squares():
-            total += gathered[:, start : start + len(squares)] @ squares
-        return np.sqrt(total, out=total)
-
-    def _grouped(
-        self, kernel: Kernel, scale: NDArray[np.float64], shape: tuple[int, int]
-    ) -> sparse.csr_array:
-        squares = np.concatenate([part for _, part in kernel.squares()])
-        within, each = kernel.features // kernel.groups, kernel.targets // kernel.groups
-        group, feature = np.divmod(self.pairs.features[:, None], within)
-        targets = group * each + np.arange(each)
-        places, entry = np.unique(
-            self.pairs.sources[:, None] * kernel.targets + targets, return_inverse=True
-        )
-        found = np.sqrt(
-            np.bincount(
-                entry.reshape(-1),
-                (squares[feature, targets] * np.square(scale)[:, None]).reshape(-1),
-                minlength=len(places),
-            )
-        )
-        rows, columns = np.divmod(places, kernel.targets)
-        if self.norm is not None:
-            found *= _scales(self.norm)[columns]
-        return sparse.csr_array((found, (rows, columns)), shape=shape)
-
-
-def _scales(norm: Any) -> NDArray[np.float64]:
-    """Return |γ| / √(σ² + ε) of a batch normalisation, shape (channels,)."""
-    variance = np.asarray(norm.moving_variance.value, np.float64)
-    gamma = 1.0 if norm.gamma is None else np.abs(np.asarray(norm.gamma.value, np.float64))
-    return cast(NDArray[np.float64], gamma / np.sqrt(variance + norm.epsilon))
-
-
 class _Growth:
     """The graph as it grows call by call.
 
@@ -191,16 +102,16 @@ class _Growth:
 
     def __init__(self, wired: Wiring, mode: Mode, fold: bool) -> None:
         self._wired, self._mode, self._fold = wired, mode, fold
-        self.scalings: list[_Scaling] = []
+        self.scalings: list[Scaling] = []
         self._factors = 1
         self._layers: list[Layer] = []
         self._first: list[int] = []  # node of each layer, and behind the last
-        self._edges: list[_Edges] = []
+        self._edges: list[Edges] = []
         self._signals: list[tuple[int, int]] = []
         self._origins = Origins()
         self._ids: dict[Tensor, Ids] = {}
         self._depths: dict[Tensor, int] = {}
-        self._linear: dict[Tensor, tuple[_Edges, int]] = {}
+        self._linear: dict[Tensor, tuple[Edges, int]] = {}
         self._uses: dict[Tensor, int] = {}
         for tensor in (*(one for call in wired.calls for one in call.inputs), *wired.outputs):
             self._uses[tensor] = self._uses.get(tensor, 0) + 1
@@ -208,7 +119,7 @@ class _Growth:
         for call in wired.calls:
             self._take(call)
 
-    def connected(self) -> tuple[tuple[Layer, ...], tuple[_Edges, ...]]:
+    def connected(self) -> tuple[tuple[Layer, ...], tuple[Edges, ...]]:
         """Return layers and edges, without the layers that reach no output."""
         first = np.array([*self._first, self._nodes])
         reached = set(range(len(self._wired.inputs)))
@@ -292,7 +203,7 @@ class _Growth:
             self._ids[tensor] = ids
             self._depths[tensor] = depth + len(parts)
 
-    def _weigh(self, kernel: Kernel, ids: Ids) -> tuple[_Edges, Ids]:
+    def _weigh(self, kernel: Kernel, ids: Ids) -> tuple[Edges, Ids]:
         """Connect the filters of a kernel to where its features come from."""
         features = self._origins.per_feature(ids, kernel.axis, kernel.features)
         targets, given = self._new(kernel.name, kernel.targets)
@@ -301,7 +212,7 @@ class _Growth:
 
     def _connect(
         self, name: str, found: Sequence[Ids], targets: NDArray[np.int64], kernel: Kernel | None
-    ) -> _Edges:
+    ) -> Edges:
         """Add the edges from origins of each feature to targets."""
         pairs = np.array(
             [
@@ -313,8 +224,8 @@ class _Growth:
             np.int64,
         ).reshape(-1, 3)
         sources, positions = np.unique(pairs[:, 1], return_inverse=True)
-        edges = _Edges(
-            name, sources, targets, _Pairs(pairs[:, 0], positions.reshape(-1), pairs[:, 2]), kernel
+        edges = Edges(
+            name, sources, targets, Pairs(pairs[:, 0], positions.reshape(-1), pairs[:, 2]), kernel
         )
         self._edges.append(edges)
         return edges
@@ -342,7 +253,7 @@ class _Growth:
         norm, tensor = call.operation, call.inputs[0]
         axis = norm.axis % (ids.ndim + 1) - 1
         edges, filters = self._linear.get(tensor, (None, axis))
-        if edges is not None and filters == axis and self._uses[tensor] == 1 and not edges.norm:
+        if edges is not None and filters == axis and self._uses[tensor] == 1:
             edges.norm = norm
             return ids
         shape = list(ids.shape)
@@ -362,7 +273,7 @@ class _Growth:
                 parents.append(factor)
         self._signals.extend(scaled)
         self._factors += len(scaled)
-        self.scalings.append(_Scaling(norm, np.array(chosen, int), np.array(parents, int)))
+        self.scalings.append(Scaling(norm, np.array(chosen, int), np.array(parents, int)))
         return np.array([self._origins.number(one) for one in sets], np.int64).reshape(shape)
 
 

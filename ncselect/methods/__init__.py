@@ -14,6 +14,7 @@ from ncselect.methods.bgrn import CurveSupportVectors
 from ncselect.methods.capacitance import Capacitance
 from ncselect.methods.cl import SourceTaskCurves
 from ncselect.methods.combined import Combined
+from ncselect.methods.dynamics import Dynamics
 from ncselect.methods.last_value import LastValue
 from ncselect.methods.lc import ParametricCurves
 from ncselect.methods.permuted_beta import PermutedBeta
@@ -110,6 +111,7 @@ _KINDS: tuple[Any, ...] = (
     ParametricCurves,
     SourceTaskCurves,
     CurveSupportVectors,
+    Dynamics,
     Prior,
     *SCORED,
     TrainingLoss,

@@ -1,0 +1,256 @@
+"""Stored runs as tables to learn from: signals of a window of epochs, and the final accuracy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.graphs.prediction.inputs import ACCURACY, Inputs, Window
+from ncselect.types import RunRecord
+from zoo.errors import InputError, UnknownNameError
+
+TEST, VALIDATION = "test accuracy", "validation accuracy after the last epoch"
+CHANCE = "chance, the run having diverged"
+LEFT_OUT, LOW = "left-out", "low"
+DIVERGED = (LEFT_OUT, LOW)
+"""What becomes of runs that diverged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """Finished trainings, as they looked in a window, and what they came to.
+
+    Attributes
+    ----------
+    window
+        The epochs.
+    inputs
+        What may be told of them; all have all of it, so that predictors can be paired.
+    tables
+        Name of the inputs → numbers, shape (n, k).
+    runs
+        Their names, unique.
+    architectures, datasets, seeds
+        Of each run. Networks of one architecture and one seed begin with the same weights: what
+        their signatures tell of training, they tell of no network that begins otherwise.
+    accuracy
+        Final accuracy, shape (n,), in [0, 1].
+    judged_by
+        What the final accuracies are → of how many runs: test accuracy at the last epoch where it
+        was measured or, where it never was, validation accuracy after the last epoch; chance for
+        diverged runs that are not left out.
+    held
+        Runs that stopped before the window's last epoch: their last values are repeated.
+    left_out
+        Run → why it cannot be learnt from.
+    """
+
+    window: Window
+    inputs: tuple[Inputs, ...]
+    tables: Mapping[str, NDArray[np.float64]]
+    runs: tuple[str, ...]
+    architectures: tuple[str, ...]
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    accuracy: NDArray[np.float64]
+    judged_by: Mapping[str, int]
+    held: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+def run_name(record: RunRecord) -> str:
+    """Return a run's name, which tells runs of one model apart."""
+    return f"{record.spec.model} [{record.spec.key}]"
+
+
+def architecture_of(record: RunRecord) -> str:
+    """Return which network a run is of, whatever its learning rate and dropout rate."""
+    candidate = record.spec.candidate
+    width = candidate.get("arguments", {}).get("width", 1.0)
+    name = str(candidate.get("source", record.spec.model))
+    return name if width == 1 else f"{name} width {width:g}"
+
+
+def gathered(
+    records: Sequence[RunRecord],
+    inputs: Sequence[Inputs],
+    window: Window,
+    *,
+    diverged: str = LEFT_OUT,
+) -> Trajectories:
+    """Make tables of the finished trainings that have shown all that is to be told of them.
+
+    A run that stopped early, before the window's last epoch, keeps its last values: nothing more
+    is learnt by waiting, and whoever stops a run knows that it stopped. Runs that failed, have
+    not finished, or lack a signal in the window are left out by name, for all inputs alike.
+
+    Parameters
+    ----------
+    records
+        Stored runs, with the truth where there is any; a run once.
+    inputs
+        What may be told, with different names.
+    window
+        The epochs.
+    diverged
+        ``left-out``; or ``low``: a run that diverged keeps the values of its last finite epoch,
+        and its final accuracy is chance, 1/classes: a network whose outputs are no numbers names
+        one class always. The accuracies from 5.5% on in the paper's Table 2 suggest this.
+
+    Returns
+    -------
+    Trajectories
+        In the order of the records.
+
+    Raises
+    ------
+    InputError
+        If a run or a name of inputs comes twice.
+    UnknownNameError
+        If ``diverged`` is neither.
+    """
+    if diverged not in DIVERGED:
+        raise UnknownNameError("treatment of diverged runs", diverged, DIVERGED)
+    _check_names(inputs)
+    left_out: dict[str, str] = {}
+    kept: dict[str, RunRecord] = {}
+    finals: list[tuple[float, str]] = []
+    rows: dict[str, list[NDArray[np.float64]]] = {one.name: [] for one in inputs}
+    for name, record in zip(_run_names(records), records, strict=True):
+        try:
+            if record.status == "partial":
+                raise InputError("it has not finished; continue it")
+            if diverged == LOW and _has_diverged(record):
+                final = 1 / record.spec.data["classes"], CHANCE
+                seen = dataclasses.replace(record, status="complete")
+            else:
+                final, seen = final_accuracy(record), record
+            rows_of_run = [told(seen, one, window) for one in inputs]
+        except InputError as unusable:
+            left_out[name] = str(unusable)
+            continue
+        kept[name] = record
+        finals.append(final)
+        for one, row in zip(inputs, rows_of_run, strict=True):
+            rows[one.name].append(row)
+    return Trajectories(
+        window,
+        tuple(inputs),
+        {
+            one.name: np.array(rows[one.name]).reshape(len(kept), len(one.columns(window)))
+            for one in inputs
+        },
+        tuple(kept),
+        tuple(architecture_of(record) for record in kept.values()),
+        tuple(record.spec.dataset for record in kept.values()),
+        tuple(record.spec.seed for record in kept.values()),
+        np.array([accuracy for accuracy, _ in finals]),
+        dict(Counter(source for _, source in finals)),
+        tuple(name for name, record in kept.items() if record.epochs < window.last),
+        left_out,
+    )
+
+
+def _has_diverged(record: RunRecord) -> bool:
+    return record.status == "failed" and (record.error or "").startswith("diverged")
+
+
+def told(record: RunRecord, inputs: Inputs, window: Window) -> NDArray[np.float64]:
+    """Return what inputs tell of a run, shape (k,), one number for each of ``inputs.columns``.
+
+    Raises
+    ------
+    InputError
+        As :func:`window_values` does.
+    """
+    values = window_values(record, inputs.signals, window)
+    if inputs.since_start:
+        values -= window_values(record, inputs.signals, Window(0, 0))
+    return inputs.row(values)
+
+
+def window_values(record: RunRecord, signals: Sequence[str], window: Window) -> NDArray[np.float64]:
+    """Return signals of a run after each epoch of a window, shape (epochs, signals).
+
+    Raises
+    ------
+    InputError
+        If the run failed, or has not come to the window's end without having finished; if an
+        epoch lacks a signal, or it is not finite there.
+    """
+    if record.status == "failed":
+        raise InputError(f"the run failed: {record.error or 'no cause was recorded'}")
+    if not record.observations or (record.status == "partial" and record.epochs < window.last):
+        raise InputError(
+            f"{record.epochs} epochs were observed and the window ends with epoch {window.last}; "
+            "continue the run, or choose an earlier window"
+        )
+    values = [
+        [_value(record, min(epoch, record.epochs), signal) for signal in signals]
+        for epoch in window.epochs
+    ]
+    return np.array(values, dtype=np.float64)
+
+
+def final_accuracy(record: RunRecord) -> tuple[float, str]:
+    """Return a finished run's final accuracy, in [0, 1], and which it is.
+
+    Test accuracy at the last epoch where it was measured (``TEST``); where it never was,
+    validation accuracy after the last epoch (``VALIDATION``).
+
+    Raises
+    ------
+    InputError
+        If neither was measured, or it is no accuracy.
+    """
+    if record.truth:
+        final, source = float(record.truth[max(record.truth)]), TEST
+    elif record.epochs:
+        final, source = _value(record, record.epochs, ACCURACY), VALIDATION
+    else:
+        raise InputError("no epoch of it was observed; train it")
+    if not 0 <= final <= 1:
+        raise InputError(f"its final accuracy is {final:g}; record accuracies between 0 and 1")
+    return final, source
+
+
+def _value(record: RunRecord, epoch: int, signal: str) -> float:
+    seen = record.observations[epoch].signals
+    if signal not in seen:
+        raise InputError(
+            f"signal '{signal}' was not recorded after epoch {epoch}; run it again with that "
+            "signal, or choose inputs that it has"
+        )
+    if not np.isfinite(seen[signal]):
+        raise InputError(
+            f"signal '{signal}' is {seen[signal]} after epoch {epoch}: the run diverged; choose "
+            "an earlier window"
+        )
+    return float(seen[signal])
+
+
+def _check_names(inputs: Sequence[Inputs]) -> None:
+    twice = [name for name, n in Counter(one.name for one in inputs).items() if n > 1]
+    if twice or not inputs:
+        raise InputError(
+            f"inputs: '{twice[0]}' came more than once; give each another name"
+            if twice
+            else "inputs: none came; give a signature or a control"
+        )
+
+
+def _run_names(records: Sequence[RunRecord]) -> list[str]:
+    keys = [record.spec.key for record in records]
+    counts = Counter(keys)
+    twice = [run_name(one) for one, key in zip(records, keys, strict=True) if counts[key] > 1]
+    if twice:
+        raise InputError(
+            f"records: {' and '.join(dict.fromkeys(twice))} came more than once; a run that is "
+            "both learnt from and judged would be no test"
+        )
+    return [f"{one.spec.model} [{key}]" for one, key in zip(records, keys, strict=True)]

@@ -1,0 +1,167 @@
+"""Graph signatures of networks as they stand: in runs, in anyone's fit, of saved checkpoints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import ncselect
+from ncselect.graphs.checkpoints import checkpoint_signatures
+from ncselect.graphs.names import GRAPH_SIGNALS, STATISTICS
+from ncselect.graphs.recording import GraphRecorder
+from zoo.errors import InputError, UnknownNameError, WeightsUnavailableError
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            keras.layers.Conv2D(3, 3),
+            keras.layers.ReLU(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, "softmax"),
+        ]
+    )
+
+
+def by_hand(model):
+    """Degrees of the rolled graph, edge by edge."""
+    kernel, dense = (layer.kernel.numpy() for layer in (model.layers[0], model.layers[3]))
+    degrees = np.zeros(2 + 3 + 4)
+    for source in range(2):
+        for target in range(3):
+            weight = np.sqrt((kernel[:, :, source, target] ** 2).sum())
+            degrees[[source, 2 + target]] += weight
+    positions = dense.reshape(16, 3, 4)
+    for source in range(3):
+        for target in range(4):
+            weight = np.sqrt((positions[:, source, target] ** 2).sum())
+            degrees[[2 + source, 5 + target]] += weight
+    return degrees
+
+
+def test_a_recorder_follows_the_weights_of_its_network():
+    model = network()
+    recorder = GraphRecorder(model)
+    before = recorder.measure()
+    assert before["graph/rolled/degree/mean"] == pytest.approx(by_hand(model).mean())
+    assert before["graph/rolled/degree/sd"] == pytest.approx(by_hand(model).std())
+    model.layers[0].kernel.assign(3 * model.layers[0].kernel)
+    after = recorder.measure()
+    assert after["graph/rolled/degree/mean"] == pytest.approx(by_hand(model).mean())
+    assert after["graph/rolled/degree/mean"] > before["graph/rolled/degree/mean"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "kinds"),
+    [
+        ("none", set()),
+        ("rolled", {"rolled"}),
+        ("rolled+unrolled", {"rolled", "unrolled-positive", "unrolled-negative"}),
+    ],
+)
+def test_what_is_measured_and_what_is_absent_are_all_signals(recorded, kinds):
+    recorder = GraphRecorder(network(), recorded)
+    measured = recorder.measure()
+    assert {name.split("/")[1] for name in measured} == kinds
+    assert len(measured) == len(kinds) * 2 * len(STATISTICS)
+    assert not set(measured) & set(recorder.absent)
+    assert set(measured) | set(recorder.absent) == set(GRAPH_SIGNALS)
+
+
+def test_signs_go_to_their_own_graphs():
+    model = network()
+    dense = model.layers[3].kernel
+    model.layers[0].kernel.assign(np.abs(model.layers[0].kernel.numpy()))
+    dense.assign(-np.abs(dense.numpy()))
+    measured = GraphRecorder(model, "rolled+unrolled").measure()
+    nodes = 72 + 48 + 4
+    taps = 16 * np.abs(model.layers[0].kernel.numpy()).sum()
+    assert measured["graph/unrolled-positive/degree/mean"] * nodes == pytest.approx(2 * taps)
+    links = np.abs(dense.numpy()).sum()
+    assert measured["graph/unrolled-negative/degree/mean"] * nodes == pytest.approx(2 * links)
+
+
+def test_a_network_without_such_a_graph_is_absent_with_the_reason():
+    states = keras.Input((5, 3))
+    recurrent = keras.Model(states, keras.layers.Dense(2)(keras.layers.LSTM(4)(states)))
+    recorder = GraphRecorder(recurrent)
+    assert recorder.measure() == {}
+    assert "lstm" in recorder.absent["graph/rolled/degree/mean"].lower()
+
+
+def test_the_callback_writes_what_a_recorder_sees_after_each_epoch():
+    random = np.random.default_rng(0)
+    images, labels = random.normal(size=(64, 6, 6, 2)), random.integers(0, 4, 64)
+    model = network()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    watch = ncselect.GraphSignatures()
+    start = GraphRecorder(model).measure()
+    seen = []
+    spy = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(by_hand(model).mean())
+    )
+    history = model.fit(images, labels, epochs=3, verbose=0, callbacks=[watch, spy]).history
+    assert watch.start == start
+    assert history["graph/rolled/degree/mean"] == pytest.approx(seen)
+    assert len(set(seen)) == 3
+    with pytest.raises(UnknownNameError, match="rolled"):
+        ncselect.GraphSignatures("unroled")
+
+
+def test_the_callback_refuses_a_model_without_such_a_graph():
+    states = keras.Input((5, 3))
+    model = keras.Model(states, keras.layers.Dense(1)(keras.layers.LSTM(4)(states)))
+    model.compile("sgd", "mse")
+    with pytest.raises(InputError, match="has no such graph"):
+        model.fit(np.zeros((4, 5, 3)), np.zeros((4, 1)), verbose=0,
+                  callbacks=[ncselect.GraphSignatures()])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for seed in (1, 2):
+        network(seed).save(folder / f"epoch-{seed}.keras")
+        network(seed).save_weights(folder / f"epoch-{seed}.weights.h5")
+    return folder
+
+
+def test_saved_checkpoints_have_the_signatures_of_their_networks(saved):
+    whole = [saved / "epoch-1.keras", saved / "epoch-2.keras"]
+    rows = checkpoint_signatures(whole)
+    for seed, row in zip((1, 2), rows, strict=True):
+        assert row.pop("checkpoint") == f"epoch-{seed}.keras"
+        assert row == pytest.approx(GraphRecorder(network(seed)).measure())
+    weights = [saved / "epoch-1.weights.h5", saved / "epoch-2.weights.h5"]
+    alone = checkpoint_signatures(weights, network=whole[1])
+    assert [row.pop("checkpoint") for row in alone] == [path.name for path in weights]
+    assert alone == rows
+
+
+def test_the_command_prints_them(saved):
+    run = subprocess.run(
+        [sys.executable, "-m", "ncselect", "graph", "signatures", saved / "epoch-1.keras",
+         "--format", "json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(run.stdout) == checkpoint_signatures([saved / "epoch-1.keras"])
+
+
+def test_checkpoints_that_cannot_be_used_are_named(saved, tmp_path):
+    with pytest.raises(InputError, match="holds weights alone"):
+        checkpoint_signatures([saved / "epoch-1.weights.h5"])
+    with pytest.raises(InputError, match=r"'model.pt' came; give .keras or .weights.h5"):
+        checkpoint_signatures(["model.pt"])
+    with pytest.raises(WeightsUnavailableError, match="no file"):
+        checkpoint_signatures([tmp_path / "gone.keras"])
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(InputError, match="does not fit the network"):
+        checkpoint_signatures([saved / "epoch-1.weights.h5"], network=tmp_path / "other.keras")
