@@ -18,7 +18,10 @@ from zoo.models import GROUPS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [command.callback.__name__ for command in app.registered_commands]
+COMMANDS = [
+    *(command.callback.__name__ for command in app.registered_commands),
+    *(group.typer_instance.info.name for group in app.registered_groups),
+]
 
 
 @pytest.mark.parametrize("name", [*METHODS, *DATASETS, *GROUPS])
@@ -34,7 +37,8 @@ def test_readme_names_every_command(command):
 def test_readme_names_only_options_that_exist():
     options = {
         option
-        for command in typer.main.get_command(app).commands.values()
+        for top in typer.main.get_command(app).commands.values()
+        for command in getattr(top, "commands", {"": top}).values()
         for parameter in command.params
         for option in parameter.opts
     }
