@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from made_runs import made_run, rising_curve
+from made_runs import graph_signals, made_run, rising_curve
 from scipy import stats
 
 from ncselect.comparison import compare
@@ -39,8 +39,9 @@ def test_every_method_is_scored_at_every_length():
     records = finished_pool()
     rng = np.random.default_rng(5)
     history = tuple(
-        Curve("there", f"earlier-{turn}", rising_curve(rng.uniform(0.4, 1.1), 1.0, 10, rng, 0.02))
+        Curve("there", f"earlier-{turn}", seen, signals=graph_signals(np.append(0.1, seen), turn))
         for turn in range(30)
+        for seen in [rising_curve(rng.uniform(0.4, 1.1), 1.0, 10, rng, 0.02)]
     )
     experience = tuple(
         Outcome(one.spec.model, dataset, rng.uniform(0.4, 0.9))

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ncselect.graphs.names import GRAPH_SIGNALS
 from ncselect.signals import ON_ALL, SIGNALS
 from ncselect.spec import RunSpec, Settings
 from ncselect.train import Training, observe
@@ -14,6 +15,7 @@ from zoo.datasets import prepare
 from zoo.models import Candidate
 
 BATCH, STEPS = 64, 4
+ROLLED = {name for name in GRAPH_SIGNALS if name.startswith("graph/rolled/")}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_the_whole_training_set_is_measured_beside_the_probe_subset(digits, netw
     )
     (expected,) = observe(everything, candidate=network, dataset=digits, epochs=0)
     of_training = [name for name in SIGNALS if not name.startswith("validation")]
-    assert set(found.signals) == {*SIGNALS, *(name + ON_ALL for name in of_training)}
+    assert set(found.signals) == {*SIGNALS, *(name + ON_ALL for name in of_training), *ROLLED}
     for name in of_training:
         assert found.signals[name + ON_ALL] == pytest.approx(
             expected.signals[name], rel=1e-3, abs=1e-9
@@ -96,9 +98,9 @@ def test_a_classifier_takes_the_place_of_the_probe_unit(digits, network):
     assert head.input.shape[1] == 16  # the base's features, nothing in between
     measured = training.epoch(0)
     assert set(measured.signals) == {
-        name for name in SIGNALS if not name.startswith(("beta/", "denominator/"))
+        name for name in [*SIGNALS, *ROLLED] if not name.startswith(("beta/", "denominator/"))
     }
-    assert set(training.absent_signals) | set(measured.signals) == set(SIGNALS)
+    assert {*training.absent_signals, *measured.signals} == {*SIGNALS, *GRAPH_SIGNALS}
     assert "'classifier' has no probe unit" in training.absent_signals["beta/base/held/signed"]
     images, labels = digits.images("validation", np.arange(60)), digits.labels("validation")
     logits = training.model.predict(images, verbose=0)

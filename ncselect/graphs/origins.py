@@ -139,7 +139,8 @@ def unknown(call: Call) -> InputError:
 # What computes each channel from itself, normalised by others at most.
 _KEEPING_FAMILIES = ("activations", "normalization", "regularization", "image_preprocessing")
 _KEEPING = (
-    "Absolute", "Add", "BatchNorm", "Cast", "Ceil", "Celu", "Clip", "Copy", "Divide", "Elu",
+    "Absolute", "Add", "BatchNorm", "Cast", "Ceil", "Celu", "Clip", "ConvertToTensor", "Copy",
+    "Divide", "Elu",
     "Erf", "Exp", "Expm1", "Floor", "FloorDivide", "Gelu", "HardShrink", "HardSigmoid",
     "HardSilu", "HardTanh", "Identity", "LayerNorm", "LeakyRelu", "Log", "Log10", "Log1p",
     "Log2", "LogSigmoid", "LogSoftmax", "Masking", "Maximum", "Minimum", "Multiply", "NanToNum",
