@@ -34,6 +34,9 @@ test: lint types
 notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
 	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \
 	  --workers 2 --yes
+	$(BIN)/ncselect graph sweep --models LeNet5 --dataset digits --dropouts 0,0.5 \
+	  --learning-rates 0.0001,0.001,0.003,0.01,0.03,0.1 --epochs 4 --image-size 32 \
+	  --train-size 256 --validation-size 100 --test-size 100 --store runs/graphs --workers 2 --yes
 	$(BIN)/python -m pytest --numprocesses 2 --nbmake notebooks
 
 bench: $(DEV_STAMP)

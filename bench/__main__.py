@@ -11,6 +11,7 @@ MEASUREMENTS = (
     ("bench.epoch_cost", "--model", "MobileNet", "--images", "2500", "--whole"),
     ("bench.curve_methods",),
     ("bench.dataset_memory",),
+    ("bench.graph_cost",),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _SHORT = {  # headings of the table, where the column's name is too long for it
     "parameters": "params",
@@ -61,7 +62,7 @@ def show(rows: Sequence[Mapping[str, Any]], output: Format, caption: str = "") -
                     overflow="fold",
                 )
             for row in rows:
-                table.add_row(*(_cell(name, row[name]) for name in said))
+                table.add_row(*(Text(_cell(name, row[name])) for name in said))
             Console().print(table)
 
 

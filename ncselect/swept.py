@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ncselect.graphs.prediction.trajectories import architecture_of
 from ncselect.types import RunRecord
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Swept:
         table.add_column("network")
         for heading in ("trained", "failed", "epochs", "validation accuracy", "median"):
             table.add_column(heading, justify="right")
-        for network in dict.fromkeys(network_of(record) for record in self.records):
-            runs = [record for record in self.records if network_of(record) == network]
+        for network in dict.fromkeys(architecture_of(record) for record in self.records):
+            runs = [record for record in self.records if architecture_of(record) == network]
             good = [record for record in runs if record.status != "failed" and record.epochs]
             finals = sorted(float(record.curve("validation-accuracy")[-1]) for record in good)
             epochs = sorted(record.epochs for record in good)
@@ -80,7 +81,7 @@ def row(record: RunRecord) -> dict[str, Any]:
     """Return a run of a sweep as JSON values."""
     arguments = record.spec.candidate.get("arguments", {})
     return {
-        "network": network_of(record),
+        "network": architecture_of(record),
         "learning_rate": record.spec.settings.learning_rate,
         "dropout": arguments.get("dropout"),
         "width": arguments.get("width", 1.0),
@@ -93,9 +94,3 @@ def row(record: RunRecord) -> dict[str, Any]:
         "test_accuracy": record.truth.get(record.epochs),
         "error": record.error,
     }
-
-
-def network_of(record: RunRecord) -> str:
-    """Return which network a run is of, whatever the point of the grid."""
-    width = record.spec.candidate.get("arguments", {}).get("width", 1.0)
-    return f"{record.spec.candidate['source']}" + (f" width {width:g}" if width != 1 else "")

@@ -7,6 +7,7 @@ import numpy as np
 from ncselect.graphs.prediction.inputs import signature_signals
 from ncselect.graphs.signature import signature
 from ncselect.spec import RunSpec
+from ncselect.store import RunStore
 from ncselect.types import Observation, RunRecord
 
 WIDTHS = (64, 24, 10)
@@ -38,7 +39,7 @@ def decreed_runs(signatures, accuracy, *, controls=None, dataset="digits", model
             for epoch, row in enumerate(rows)
         )
         spec = RunSpec(model=model, dataset=dataset, candidate={"number": number, "source": model},
-                       data={})  # fmt: skip
+                       data={"classes": 10})  # fmt: skip
         known = {len(rows) - 1: float(final)} if truth else {}
         runs.append(RunRecord(spec, observations, "complete", truth=known))
     return runs
@@ -129,9 +130,25 @@ def trained_runs(count=60, *, epochs=12, seed=0, widths=WIDTHS, model="mlp", sam
             "dropout": float(dropout[number]),
             "source": model,
         }
-        spec = RunSpec(model=f"{model}-{number}", dataset="digits", candidate=candidate, data={},
+        spec = RunSpec(model=f"{model}-{number}", dataset="digits", candidate=candidate,
+                       data={"classes": 10},
                        seed=seed if same_start else number)  # fmt: skip
         runs.append(
             RunRecord(spec, observations, "complete", truth={epochs: float(tested[number])})
         )
     return runs
+
+
+def stored(folder, runs):
+    """Write runs into a store as a training would; return the folder."""
+    for record in runs:
+        with RunStore(folder).run(record.spec).writer() as writer:
+            for observation in record.observations:
+                writer.append(observation, [])
+            for epoch, accuracy in record.truth.items():
+                writer.keep_truth(epoch, accuracy)
+            if record.status == "complete":
+                writer.complete(keep_checkpoint=False)
+            elif record.status == "failed":
+                writer.fail(record.error)
+    return folder

@@ -27,7 +27,7 @@ def ncselect(*arguments, cwd=None, **variables):
 
 LIGHT = (
     "--help", "models", "datasets", "methods", "rank --help", "compare --help", "runs --help",
-    "pretrain --help", "reproduce --help",
+    "pretrain --help", "reproduce --help", "graph --help", "graph evaluate --help",
 )  # fmt: skip
 
 

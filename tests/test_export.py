@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 from scipy import sparse
 
 from ncselect.graphs.blocks import Block, BlockGraph, Layer
-from ncselect.graphs.export import to_graphml, to_igraph, to_scipy
-from zoo.errors import InputError
+from ncselect.graphs.export import export_graph, to_graphml, to_igraph, to_scipy
+from ncselect.graphs.rolled import rolled_graph
+from ncselect.graphs.unrolled import unrolled_graph
+from zoo.errors import InputError, UnknownNameError, WeightsUnavailableError
 
 LAYERS = (Layer("input", 3), Layer('conv <1> & "co"', 2), Layer("dense", 4))
 
@@ -95,3 +98,61 @@ def test_what_stands_in_the_way_is_said(graph, tmp_path, monkeypatch):
         to_igraph(graph)
     with pytest.raises(InputError, match=r"path: .*absent.*cannot be written: No such file"):
         to_graphml(graph, tmp_path / "absent" / "graph.graphml")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A network with a padded convolution and a shortcut, and the file that it was saved in."""
+    inputs = keras.Input((6, 6, 1))
+    first = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    second = keras.layers.Conv2D(4, 3, padding="same")(first)
+    merged = keras.layers.Flatten()(keras.layers.Add()([first, second]))
+    network = keras.Model(inputs, keras.layers.Dense(2)(merged))
+    path = tmp_path_factory.mktemp("networks") / "network.keras"
+    network.save(path)
+    return network, path
+
+
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [
+        ({}, rolled_graph),
+        ({"mode": "chain"}, lambda network: rolled_graph(network, "chain")),
+        ({"graph": "unrolled"}, unrolled_graph),
+        (
+            {"graph": "unrolled", "counting": "published"},
+            lambda network: unrolled_graph(network, counting="published"),
+        ),
+    ],
+    ids=["rolled", "chain", "unrolled", "published"],
+)
+def test_a_saved_network_s_graph_is_written_as_a_matrix(options, made, saved, tmp_path):
+    network, path = saved
+    written = export_graph(path, tmp_path / "graph.npz", **options)
+    expected = made(network)
+    assert (written.nodes, written.edges) == (expected.nodes, expected.edges)
+    read = sparse.load_npz(tmp_path / "graph.npz")
+    np.testing.assert_array_equal(read.toarray(), to_scipy(expected).toarray())
+
+
+def test_a_saved_network_s_graph_is_written_as_graphml(saved, tmp_path):
+    networkx = pytest.importorskip("networkx")
+    network, path = saved
+    written = export_graph(path, tmp_path / "graph.graphml")
+    read = networkx.read_graphml(tmp_path / "graph.graphml", force_multigraph=True)
+    assert (len(read.nodes), len(read.edges)) == (written.nodes, written.edges)
+    degrees = dict(read.degree(weight="weight"))
+    expected = to_scipy(rolled_graph(network)).sum(axis=1)
+    np.testing.assert_allclose([degrees[f"n{node}"] for node in range(len(expected))], expected)
+
+
+def test_what_cannot_be_exported_is_refused(saved, tmp_path):
+    _, path = saved
+    with pytest.raises(InputError, match=r"graph.csv' came; give a file that ends in .graphml or"):
+        export_graph(path, tmp_path / "graph.csv")
+    with pytest.raises(UnknownNameError, match=r"unknown graph 'roled'\. Did you mean rolled"):
+        export_graph(path, tmp_path / "graph.npz", graph="roled")
+    with pytest.raises(WeightsUnavailableError, match="no file"):
+        export_graph(tmp_path / "gone.keras", tmp_path / "graph.npz")
+    with pytest.raises(InputError, match="cannot be written"):
+        export_graph(path, tmp_path / "gone" / "graph.npz")

@@ -12,7 +12,7 @@ from made_dynamics import DEGREE, decreed_runs, trained_runs
 from scipy import stats
 from sklearn.model_selection import KFold
 
-from ncselect.graphs import learners
+from ncselect.graphs.prediction import learners
 from ncselect.graphs.prediction.classes import labels
 from ncselect.graphs.prediction.classification import balanced_folds, classification
 from ncselect.graphs.prediction.importance import class_trajectories, importances

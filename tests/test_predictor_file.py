@@ -15,13 +15,8 @@ from made_dynamics import decreed_runs
 from sklearn.linear_model import LogisticRegression
 
 from ncselect.graphs.prediction.inputs import Window, signature_inputs
-from ncselect.graphs.prediction.predictor_file import (
-    LEARNERS,
-    Predictor,
-    read_predictor,
-    save_predictor,
-    taught,
-)
+from ncselect.graphs.prediction.predictor import LEARNERS, Predictor, taught
+from ncselect.graphs.prediction.predictor_file import read_predictor, save_predictor
 from ncselect.graphs.prediction.trajectories import gathered, run_name
 from zoo.errors import InputError, UnknownNameError
 
@@ -63,7 +58,7 @@ def test_a_saved_predictor_says_what_it_said(learner, tmp_path):
 
 def test_it_tells_what_it_has_learnt_from():
     told = lesson("svm").lesson
-    assert (told.networks, told.architectures, told.datasets) == (80, ("net",), ("digits",))
+    assert (len(told.runs), told.architectures, told.datasets) == (80, ("net",), ("digits",))
     assert told.high == sum(run.truth[3] > 0.5 for run in RUNS)
     assert told.judged_by == {"test accuracy": 80}
     assert (told.window, told.threshold) == (Window(0, 2), 0.5)
@@ -103,15 +98,21 @@ def test_runs_of_another_kind_are_refused_by_name():
 def test_models_it_does_not_know_are_named():
     (note,) = lesson("svm").predict(FRESH).notes
     assert note == "not learnt from: new; the predictor knows net"
-    assert lesson("svm").predict(RUNS[:2]).notes == ()
+    assert lesson("svm", runs=RUNS[2:]).predict(RUNS[:2]).notes == ()
+
+
+def test_runs_it_has_learnt_from_are_no_test():
+    (note,) = lesson("svm", runs=RUNS[1:]).predict(RUNS[:3]).notes
+    assert note == "2 of the runs were learnt from: what is said of them is no prediction"
 
 
 def test_other_initial_weights_than_were_learnt_from_are_named():
     other = dataclasses.replace(RUNS[0], spec=dataclasses.replace(RUNS[0].spec, seed=7))
-    (note,) = lesson("svm").predict([RUNS[1], other]).notes
+    (note,) = lesson("svm", runs=RUNS[2:]).predict([RUNS[1], other]).notes
     assert "all began with the weights of seed 0; do not trust it" in note
     assert "as with seed 7" in note
-    assert lesson("svm", runs=[*RUNS, other]).predict([other]).notes == ()
+    another = dataclasses.replace(RUNS[1], spec=dataclasses.replace(RUNS[1].spec, seed=7))
+    assert lesson("svm", runs=[*RUNS, other]).predict([another]).notes == ()
 
 
 def test_no_runs_no_predictions():

@@ -13,7 +13,7 @@ from ncselect.sweeping import DROPOUTS, LEARNING_RATES, SETTINGS, sampled
 from zoo.datasets import prepare
 from zoo.errors import InputError
 
-FAST = {"epochs": 2, "threads": 1, "progress": False}
+FAST = {"epochs": 4, "threads": 1, "progress": False}
 GRID = {"learning_rates": (1e-9, 0.1, 1e6), "dropouts": (0.25,)}
 
 
@@ -63,7 +63,7 @@ def test_every_point_is_trained_with_its_own_rate_and_dropout(swept):
     }
     at_rest = [row for row in rows if row["learning_rate"] == 1e-9]
     learning = [row for row in rows if row["learning_rate"] == 0.1]
-    assert all(row["epochs"] == 2 and row["test_accuracy"] is not None for row in learning)
+    assert all(row["epochs"] == 4 and row["test_accuracy"] is not None for row in learning)
     assert max(row["validation_accuracy"] for row in learning) > 0.1 + max(
         row["validation_accuracy"] for row in at_rest
     )
@@ -102,7 +102,7 @@ def test_the_table_counts_what_was_trained_and_names_what_failed(swept):
     assert "Trained on digits" in text.getvalue()
     assert text.getvalue().count("diverged at epoch 1") == 1
     (line,) = [line for line in text.getvalue().splitlines() if line.startswith("LeNet5 ")]
-    assert line.split()[1:4] == ["2", "1", "2–2"]
+    assert line.split()[1:4] == ["2", "1", "4–4"]
 
 
 @pytest.mark.parametrize(

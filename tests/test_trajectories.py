@@ -17,12 +17,15 @@ from ncselect.graphs.prediction.inputs import (
     signature_signals,
 )
 from ncselect.graphs.prediction.trajectories import (
+    CHANCE,
     TEST,
     VALIDATION,
     architecture_of,
     final_accuracy,
     gathered,
+    of_architecture,
     run_name,
+    shared_starts,
     window_values,
 )
 from zoo.errors import InputError, UnknownNameError
@@ -150,6 +153,44 @@ def test_every_run_that_cannot_be_used_is_named_with_the_reason():
         strict=True,
     ):
         assert words in reason
+
+
+def test_runs_that_diverged_may_count_as_low_with_their_last_values_held():
+    lost = dataclasses.replace(
+        RUNS[1],
+        observations=RUNS[1].observations[:3],
+        status="failed",
+        error="diverged at epoch 3: loss is nan",
+        truth={},
+    )
+    broken = dataclasses.replace(RUNS[2], status="failed", error="the disk is full")
+    records = [RUNS[0], lost, broken]
+    data = gathered(records, ALL, Window(1, 4), diverged="low")
+    assert data.runs == (run_name(RUNS[0]), run_name(lost))
+    assert data.accuracy[1] == 0.1  # the runs have ten classes
+    assert data.judged_by == {TEST: 1, CHANCE: 1}
+    assert data.held == (run_name(lost),)
+    expected = SIGNATURES[1, [1, 2, 2, 2]].ravel()
+    np.testing.assert_array_equal(data.tables["rolled degree"][1], expected)
+    assert list(data.left_out) == [run_name(broken)]
+    left_out = gathered(records, ALL, Window(1, 4)).left_out
+    assert list(left_out) == [run_name(lost), run_name(broken)]
+    with pytest.raises(UnknownNameError, match="unknown treatment of diverged runs 'high'"):
+        gathered(records, ALL, Window(1, 4), diverged="high")
+
+
+def test_networks_of_one_architecture_and_those_that_begin_alike():
+    others = decreed_runs(SIGNATURES[:2] + 1, np.array([0.2, 0.4]), model="other")
+    own = [dataclasses.replace(run, spec=dataclasses.replace(run.spec, seed=number))
+           for number, run in enumerate(others)]  # fmt: skip
+    data = gathered([own[0], *RUNS, own[1]], ALL, Window(0, 1))
+    assert shared_starts(data) == ("net",)
+    part, alone = of_architecture(data, "other"), gathered(own, ALL, Window(0, 1))
+    for name, table in alone.tables.items():
+        np.testing.assert_array_equal(part.tables[name], table)
+    np.testing.assert_array_equal(part.accuracy, [0.2, 0.4])
+    for name in ("runs", "architectures", "datasets", "seeds", "held"):
+        assert getattr(part, name) == getattr(alone, name)
 
 
 def test_what_lies_outside_the_window_does_not_matter():

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ncselect.cli.graph_prediction import evaluate, learn, predict
 from ncselect.cli.options import FormatOption, StoreOption, err
 from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
@@ -159,6 +160,10 @@ def export(
 
     written = export_graph(model, file, graph=graph, mode=mode, counting=counting)
     typer.echo(f"{written.nodes} nodes, {written.edges} edges: {file}")
+
+
+for command in (evaluate, learn, predict):
+    app.command()(command)
 
 
 def numbers(option: str, text: str) -> list[float]:

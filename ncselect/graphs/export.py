@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ncselect.graphs.blocks import Block, BlockGraph
-from zoo.errors import InputError
+from zoo.errors import InputError, UnknownNameError
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -102,6 +102,74 @@ def to_graphml(graph: BlockGraph, path: str | Path) -> None:
             f"path: {path} cannot be written: {error.strerror}. Name a file in a folder that "
             "exists and is yours."
         ) from error
+
+
+def export_graph(
+    model: str | Path,
+    path: str | Path,
+    *,
+    graph: str = "rolled",
+    mode: str = "junction",
+    counting: str = "correct",
+) -> BlockGraph:
+    """Write the graph of a saved network to a file.
+
+    Parameters
+    ----------
+    model
+        A ``.keras`` file, loaded in safe mode.
+    path
+        Ends in ``.graphml``, see :func:`to_graphml`, or in ``.npz``: the matrix of
+        :func:`to_scipy`, which ``scipy.sparse.load_npz`` reads. The file is replaced.
+    graph
+        ``rolled`` or ``unrolled``.
+    mode
+        Of the rolled graph, see ``rolled.RolledNetwork``.
+    counting
+        Of the unrolled graph, see ``unrolled.UnrolledNetwork``.
+
+    Returns
+    -------
+    BlockGraph
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If the path ends otherwise or cannot be written, or the network has no such graph.
+    UnknownNameError
+        If there is no such graph, mode or counting.
+    WeightsUnavailableError
+        If there is no such network, or it is damaged.
+    """
+    from zoo.saved import load_safely
+
+    path = Path(path)
+    if path.suffix not in (".graphml", ".npz"):
+        raise InputError(f"path: '{path}' came; give a file that ends in .graphml or .npz")
+    if graph not in ("rolled", "unrolled"):
+        raise UnknownNameError("graph", graph, ("rolled", "unrolled"))
+    network = load_safely(Path(model), "model")
+    built: BlockGraph
+    if graph == "rolled":
+        from ncselect.graphs.rolled import rolled_graph
+
+        built = rolled_graph(network, mode)  # type: ignore[arg-type]
+    else:
+        from ncselect.graphs.unrolled import unrolled_graph
+
+        built = unrolled_graph(network, counting=counting)  # type: ignore[arg-type]
+    if path.suffix == ".graphml":
+        to_graphml(built, path)
+        return built
+    try:
+        sparse.save_npz(path, to_scipy(built))
+    except OSError as error:
+        raise InputError(
+            f"path: {path} cannot be written: {error.strerror}. Name a file in a folder that "
+            "exists and is yours."
+        ) from error
+    return built
 
 
 _KEYS = (

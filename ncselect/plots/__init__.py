@@ -8,6 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ncselect.plots.accuracies import (
+    AccuracyFigure,
+    AccuracyPanel,
+    AccuracySeries,
+    draw_accuracies,
+)
+from ncselect.plots.bars import Bar, BarFigure, BarPanel, draw_bars
+from ncselect.plots.class_curves import (
+    ClassCurves,
+    ClassCurvesFigure,
+    ClassCurvesPanel,
+    draw_class_curves,
+)
 from ncselect.plots.dots import Dot, DotFigure, DotPanel, Slope, draw_dots
 from ncselect.plots.fits import Fit, FitFigure, draw_fits
 from ncselect.plots.intervals import IntervalFigure, IntervalPanel, IntervalRow, draw_intervals
@@ -18,7 +31,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "AccuracyFigure",
+    "AccuracyPanel",
+    "AccuracySeries",
     "AnyFigure",
+    "Bar",
+    "BarFigure",
+    "BarPanel",
+    "ClassCurves",
+    "ClassCurvesFigure",
+    "ClassCurvesPanel",
     "Dot",
     "DotFigure",
     "DotPanel",
@@ -35,7 +57,15 @@ __all__ = [
     "save",
 ]
 
-AnyFigure = DotFigure | FitFigure | IntervalFigure | LineFigure
+AnyFigure = (
+    AccuracyFigure
+    | BarFigure
+    | ClassCurvesFigure
+    | DotFigure
+    | FitFigure
+    | IntervalFigure
+    | LineFigure
+)
 
 
 def drawn(values: AnyFigure) -> Figure:
@@ -60,3 +90,9 @@ def drawn(values: AnyFigure) -> Figure:
             return draw_intervals(values)
         case FitFigure():
             return draw_fits(values)
+        case AccuracyFigure():
+            return draw_accuracies(values)
+        case BarFigure():
+            return draw_bars(values)
+        case ClassCurvesFigure():
+            return draw_class_curves(values)

@@ -4,245 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ncselect.graphs.prediction.classes import Threshold, labels, sample_size
 from ncselect.graphs.prediction.inputs import Inputs, Window
-from ncselect.graphs.prediction.learners import (
-    CLASSIFIERS,
-    Pipeline,
-    classifier,
-    fitted,
-    linear_regression,
-)
-from ncselect.graphs.prediction.trajectories import Trajectories, architecture_of, run_name, told
-from ncselect.types import RunRecord
-from zoo.errors import InputError, UnknownNameError
+from ncselect.graphs.prediction.predictor import Lesson, Predictor
+from zoo.errors import InputError
 
 FORMAT = "ncselect predictor 1"
-REGRESSION = "linear-regression"
-LEARNERS = (REGRESSION, *CLASSIFIERS)
 TOLERANCE = 1e-6
-_WITNESSES = 5
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a predictor says of a run.
-
-    Attributes
-    ----------
-    run
-        Its name.
-    accuracy
-        Predicted final accuracy, not clipped to [0, 1]; None from a classifier.
-    high
-        Whether the final accuracy is predicted to exceed the predictor's threshold.
-    """
-
-    run: str
-    accuracy: float | None
-    high: bool
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a predictor says of some runs.
-
-    Attributes
-    ----------
-    predictions
-        In the order of the runs.
-    refused
-        Run → why it says nothing of it.
-    notes
-        What holds for all: architectures that it has not learnt from, or initial weights.
-    """
-
-    predictions: tuple[Prediction, ...]
-    refused: Mapping[str, str]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a predictor was taught.
-
-    Attributes
-    ----------
-    learner
-        ``linear-regression`` or a classifier.
-    inputs, window
-        What it must be told of a run.
-    threshold
-        Final accuracy above which a network is high.
-    networks, high
-        How many it has learnt from, and how many of them are high.
-    architectures, datasets, seeds
-        Of these networks, sorted.
-    judged_by
-        What their final accuracies were → of how many.
-    versions
-        Library → version it was fitted with.
-    """
-
-    learner: str
-    inputs: Inputs
-    window: Window
-    threshold: float
-    networks: int
-    high: int
-    architectures: tuple[str, ...]
-    datasets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    judged_by: Mapping[str, int]
-    versions: Mapping[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class Predictor:
-    """A fitted predictor.
-
-    Attributes
-    ----------
-    lesson
-        What it was taught.
-    pipeline
-        Fitted, of scikit-learn.
-    witnesses
-        What it was told of a few networks, shape (w, k): by its answers to them a file is checked.
-    """
-
-    lesson: Lesson
-    pipeline: Pipeline
-    witnesses: NDArray[np.float64]
-
-    def predict(self, records: Sequence[RunRecord]) -> Predictions:
-        """Predict from what was observed of runs in the window; no later epoch is looked at.
-
-        Parameters
-        ----------
-        records
-            Runs, finished or not.
-
-        Returns
-        -------
-        Predictions
-            Refused are runs on another dataset than was learnt from, and those that have not
-            shown the inputs in the window.
-        """
-        rows: list[NDArray[np.float64]] = []
-        kept: list[RunRecord] = []
-        refused: dict[str, str] = {}
-        for record in records:
-            try:
-                rows.append(self._told(record))
-                kept.append(record)
-            except InputError as unusable:
-                refused[run_name(record)] = str(unusable)
-        answers = _answers(self, np.array(rows)) if rows else ()
-        is_accuracy = self.lesson.learner == REGRESSION
-        return Predictions(
-            tuple(
-                Prediction(
-                    run_name(record),
-                    float(answer) if is_accuracy else None,
-                    bool(answer > (self.lesson.threshold if is_accuracy else 0)),
-                )
-                for record, answer in zip(kept, answers, strict=True)
-            ),
-            refused,
-            self._notes(kept),
-        )
-
-    def _told(self, record: RunRecord) -> NDArray[np.float64]:
-        lesson = self.lesson
-        if record.spec.dataset not in lesson.datasets:
-            raise InputError(
-                f"it is on {record.spec.dataset} and the predictor has learnt from "
-                f"{', '.join(lesson.datasets)}: accuracies there say nothing of those here; use a "
-                "predictor of this dataset"
-            )
-        seen = record if record.status == "complete" else record.observed(lesson.window.last)
-        return told(seen, lesson.inputs, lesson.window)
-
-    def _notes(self, records: Sequence[RunRecord]) -> tuple[str, ...]:
-        known, seeds = self.lesson.architectures, self.lesson.seeds
-        strange = sorted({architecture_of(record) for record in records} - set(known))
-        begun = sorted({record.spec.seed for record in records} - set(seeds))
-        notes = []
-        if strange:
-            notes.append(
-                f"not learnt from: {', '.join(strange)}; the predictor knows {', '.join(known)}"
-            )
-        if begun and len(seeds) == 1:
-            notes.append(
-                f"learnt from networks that all began with the weights of seed {seeds[0]}; do not "
-                f"trust it where they begin otherwise, as with seed {begun[0]}"
-            )
-        return tuple(notes)
-
-
-def taught(
-    data: Trajectories, inputs: str, learner: str, *, threshold: Threshold, seed: int = 0
-) -> Predictor:
-    """Fit a predictor to all networks.
-
-    Parameters
-    ----------
-    data
-        The networks.
-    inputs
-        Name of the inputs.
-    learner
-        ``linear-regression`` or a key of ``learners.CLASSIFIERS``.
-    threshold
-        As for ``classification.classification``.
-    seed
-        Of the learner.
-
-    Raises
-    ------
-    UnknownNameError
-        If there are no such inputs or learner.
-    InputError
-        If there are no two networks, or for a classifier none of a class.
-    """
-    by_name = {one.name: one for one in data.inputs}
-    if inputs not in by_name:
-        raise UnknownNameError("inputs", inputs, by_name)
-    if learner not in LEARNERS:
-        raise UnknownNameError("learner", learner, LEARNERS)
-    level, high = labels(data, threshold)
-    if learner == REGRESSION:
-        if len(high) < 2:
-            raise InputError("one network was gathered; a regression learns from 2 or more")
-        pipeline, _ = fitted(linear_regression(), data.tables[inputs], data.accuracy)
-    else:
-        sample_size(high, None, least=1, level=level)
-        pipeline, _ = fitted(classifier(learner, seed), data.tables[inputs], high)
-    lesson = Lesson(
-        learner,
-        by_name[inputs],
-        data.window,
-        level,
-        len(data.runs),
-        int(high.sum()),
-        tuple(sorted(set(data.architectures))),
-        tuple(sorted(set(data.datasets))),
-        tuple(sorted(set(data.seeds))),
-        dict(data.judged_by),
-        {name: metadata.version(name) for name in ("numpy", "scikit-learn")},
-    )
-    return Predictor(lesson, pipeline, data.tables[inputs][:_WITNESSES])
 
 
 def save_predictor(path: str | Path, predictor: Predictor) -> None:
@@ -253,7 +28,7 @@ def save_predictor(path: str | Path, predictor: Predictor) -> None:
     path
         A file, by custom ending in ``.skops``.
     predictor
-        As :func:`taught` returns it.
+        As ``predictor.taught`` returns it.
 
     Raises
     ------
@@ -267,7 +42,7 @@ def save_predictor(path: str | Path, predictor: Predictor) -> None:
         "lesson": json.dumps(dataclasses.asdict(predictor.lesson)),
         "pipeline": predictor.pipeline,
         "witnesses": predictor.witnesses,
-        "answers": _answers(predictor, predictor.witnesses),
+        "answers": predictor.answers(predictor.witnesses),
     }
     content = io.dumps(document)
     try:
@@ -303,7 +78,7 @@ def read_predictor(path: str | Path) -> Predictor:
             raise ValueError(f"it is not of the format '{FORMAT}'")
         lesson = _lesson(json.loads(document["lesson"]))
         predictor = Predictor(lesson, document["pipeline"], document["witnesses"])
-        answers, saved = _answers(predictor, predictor.witnesses), document["answers"]
+        answers, saved = predictor.answers(predictor.witnesses), document["answers"]
     except OSError as error:
         raise InputError(
             f"predictor: cannot read '{path}' ({error}); name a file that was saved"
@@ -330,16 +105,8 @@ def _lesson(stored: Mapping[str, Any]) -> Lesson:
             **stored,
             "inputs": Inputs(**inputs),
             "window": Window(**stored["window"]),
-            **{name: tuple(stored[name]) for name in ("architectures", "datasets", "seeds")},
+            **{
+                name: tuple(stored[name]) for name in ("runs", "architectures", "datasets", "seeds")
+            },
         }
     )
-
-
-def _answers(predictor: Predictor, table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return accuracies from a regression; from a classifier what is above 0 where it says high."""
-    made = predictor.pipeline
-    if predictor.lesson.learner == REGRESSION:
-        return np.asarray(made.predict(table), dtype=float)
-    if hasattr(made, "decision_function"):
-        return np.asarray(made.decision_function(table), dtype=float)
-    return np.asarray(made.predict_proba(table)[:, 1] - 0.5, dtype=float)

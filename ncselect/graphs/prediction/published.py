@@ -21,6 +21,12 @@ THRESHOLDS: Mapping[str, Mapping[str, float]] = {
 ``imagenet``: 100 classes of Tiny ImageNet at 32 × 32 pixels.
 """
 
+NETWORKS: Mapping[str, str] = {
+    "LeNet5": "lenet", "AlexNetSmall": "alexnet", "VGGSmall": "vgg", "ResNet32": "resnet32",
+    "ResNet44": "resnet44", "ResNet50Small": "resnet50",
+}  # fmt: skip
+"""Network of the zoo → the paper's architecture."""
+
 BALANCED_SAMPLE = 250
 """Networks of a classification, half of them high (appendix A.1)."""
 
@@ -120,3 +126,41 @@ def high_threshold(dataset: str, architecture: str) -> float:
         known = THRESHOLDS[dataset]
         raise UnknownNameError(f"architecture of Table 2 on {dataset}", architecture, known, remedy)
     return THRESHOLDS[dataset][architecture]
+
+
+def network_threshold(dataset: str, network: str) -> float:
+    """Return the accuracy above which a network of the zoo is of the high class (Table 2).
+
+    Parameters
+    ----------
+    dataset
+        A key of ``THRESHOLDS``.
+    network
+        A key of ``NETWORKS``.
+
+    Raises
+    ------
+    UnknownNameError
+        If Table 2 has no such dataset or network.
+
+    Examples
+    --------
+    >>> network_threshold("cifar10", "LeNet5")
+    0.4
+    """
+    return high_threshold(dataset, NETWORKS.get(network, network))
+
+
+def published_error(dataset: str, network: str, window: str) -> PublishedError | None:
+    """Return the paper's errors of regressing a network of the zoo, None where it has none.
+
+    Parameters
+    ----------
+    dataset, network
+        As for :func:`network_threshold`.
+    window
+        Such as ``5-7``.
+    """
+    name = NETWORKS.get(network, network)
+    cells = REGRESSION.get(dataset, {})
+    return cells.get(name, cells.get(name.rstrip("0123456789"), {})).get(window)

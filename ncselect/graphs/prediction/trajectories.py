@@ -156,6 +156,28 @@ def gathered(
     )
 
 
+def of_architecture(data: Trajectories, architecture: str) -> Trajectories:
+    """Return the networks of one architecture; what was left out is that of all."""
+    places = [place for place, name in enumerate(data.architectures) if name == architecture]
+    runs = tuple(data.runs[place] for place in places)
+    return dataclasses.replace(
+        data,
+        tables={name: table[places] for name, table in data.tables.items()},
+        runs=runs,
+        architectures=(architecture,) * len(places),
+        datasets=tuple(data.datasets[place] for place in places),
+        seeds=tuple(data.seeds[place] for place in places),
+        accuracy=data.accuracy[places],
+        held=tuple(name for name in data.held if name in runs),
+    )
+
+
+def shared_starts(data: Trajectories) -> tuple[str, ...]:
+    """Return the architectures of which several networks have one seed, sorted."""
+    counts = Counter(zip(data.architectures, data.seeds, strict=True))
+    return tuple(sorted({architecture for (architecture, _), n in counts.items() if n > 1}))
+
+
 def _has_diverged(record: RunRecord) -> bool:
     return record.status == "failed" and (record.error or "").startswith("diverged")
 
