@@ -45,7 +45,7 @@ def background(
     """
     return Background(
         horizon=horizon,
-        history=_all("history", history, read_history),
+        history=tuple(one.held(horizon) for one in _all("history", history, read_history)),
         experience=_all("experience", experience, _read_outcomes),
     )
 

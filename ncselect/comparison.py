@@ -74,6 +74,7 @@ def compare(
     horizon = checked_horizon(records, horizon)
     check_lengths(epochs, horizon)
     check_seed(seed)
+    records = [record.held(horizon) for record in records]
     truth = known_truth(records, horizon)
     rows: list[Row] = []
     differences: list[Difference] = []

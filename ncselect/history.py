@@ -107,6 +107,7 @@ def curve_of(record: RunRecord) -> Curve:
         identity_of(record),
         protocol_of(record),
         {name: np.array([one.signals[name] for one in seen]) for name in recorded},
+        record.has_stopped,
     )
 
 

@@ -87,6 +87,7 @@ def compare_pools(
     check_lengths(epochs, horizon)
     check_seed(seed)
     check_intervals(resamples, level)
+    records = [record.held(horizon) for record in records]
     truth = known_truth(records, horizon)
     excluded = unscorable(records, max(epochs), horizon)
     usable = tuple(one for one in records if one.spec.model not in excluded)

@@ -23,7 +23,7 @@ class Settings:
     Attributes
     ----------
     batch_size, learning_rate, optimizer
-        64, 0.001 (paper); ``adam`` (not stated), or ``sgd`` (momentum 0.9), ``rmsprop``.
+        64, 0.001 (paper); ``adam`` (not stated), or ``sgd``, ``rmsprop``.
     augmentation
         ``none`` (default), ``flip`` (horizontal) or ``flip-crop`` (and shifts by up to 10%).
     batch_norm_momentum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +104,7 @@ def prepared_sweep(
     store: str | Path = "runs",
     workers: int = 1,
     threads: int | None = None,
+    keep: bool = False,
     prepared: Any = None,
 ) -> Sweep:
     """Check every argument, read the candidates, prepare the images; train nothing.
@@ -120,13 +121,23 @@ def prepared_sweep(
         if count is not None:
             check_whole(**{name: count})
     check_seed(seed)
-    _check_rates(learning_rates, dropouts, width)
-    for rate in learning_rates:
+    rates = _numbers("learning_rates", learning_rates)
+    drops = _numbers("dropouts", dropouts)
+    (factor,) = _numbers("width", [width])
+    for rate in rates:
         check_settings(dataclasses.replace(settings, learning_rate=rate))
+    for dropout in drops:
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropouts: {dropout:g} is not in [0, 1)")
+    if factor <= 0:
+        raise InputError(f"width: {factor:g} came; give a positive number, such as 0.5")
     run_store = RunStore(store)
     chosen = candidates(
         models, weights=weights, default="random", scratch=run_store.folder / "objects"
     )
+    for candidate in chosen:
+        _check_takes(candidate, "dropout", any(drops))
+        _check_takes(candidate, "width", factor != 1)
     data = (
         dataset
         if isinstance(dataset, Dataset)
@@ -141,18 +152,16 @@ def prepared_sweep(
     )
     jobs: list[Job] = []
     missing: dict[str, str] = {}
-    grid = list(itertools.product(learning_rates, dropouts))
-    for rate, dropout in sampled(grid, sample, seed):
-        place = 0 if shared_start else grid.index((rate, dropout))
+    for rate, dropout in sampled(list(itertools.product(rates, drops)), sample, seed):
         made, lost = jobs_for(
-            [_at(candidate, rate, dropout, width) for candidate in chosen],
+            [_at(candidate, rate, dropout, factor) for candidate in chosen],
             data,
             settings=dataclasses.replace(settings, learning_rate=rate),
             environment=environment(threads or max(1, available_cores() // workers)),
-            seed=(seed + place) % 2**32,
+            seed=seed if shared_start else seed_at(seed, rate, dropout),
             epochs=epochs,
             horizon=epochs,
-            keep=False,
+            keep=keep,
             scores=frozenset(),
         )
         jobs += made
@@ -180,6 +189,7 @@ def sweep(
     store: str | Path = "runs",
     workers: int = 1,
     threads: int | None = None,
+    keep: bool = False,
     progress: bool = True,
 ) -> Swept:
     """Train networks over a grid of learning rates and dropout rates, recording their graphs.
@@ -216,8 +226,8 @@ def sweep(
         ``random``, or a path to begin with.
     image_size, train_size, validation_size, test_size
         As in :func:`ncselect.select`.
-    store, workers, threads, progress
-        Likewise.
+    store, workers, threads, keep, progress
+        Likewise; runs whose checkpoints are kept can be trained for more epochs later.
 
     Returns
     -------
@@ -253,6 +263,7 @@ def sweep(
         store=store,
         workers=workers,
         threads=threads,
+        keep=keep,
     )
     if not progress:
         return ready.swept()
@@ -284,22 +295,51 @@ def sampled(points: Sequence[Point], sample: int | None, seed: int) -> list[Poin
     return [points[index] for index in order[:sample]]
 
 
+def seed_at(seed: int, rate: float, dropout: float) -> int:
+    """Return the seed of a point: its own, whatever else the grid holds.
+
+    Parameters
+    ----------
+    seed
+        Of the sweep.
+    rate, dropout
+        The point.
+    """
+    words = np.array([rate, dropout]).view(np.uint32).tolist()
+    return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0])
+
+
 def _at(candidate: Candidate, rate: float, dropout: float, width: float) -> Candidate:
     """Return a candidate at a point of the grid, named after it."""
-    arguments = {**candidate.arguments, "dropout": dropout}
+    arguments = dict(candidate.arguments)
     name = f"{candidate.name} rate {rate:g} dropout {dropout:g}"
+    if _takes(candidate, "dropout"):
+        arguments["dropout"] = dropout
     if width != 1:
         arguments["width"] = width
         name += f" width {width:g}"
     return dataclasses.replace(candidate, name=name, arguments=arguments)
 
 
-def _check_rates(rates: Iterable[float], dropouts: Iterable[float], width: float) -> None:
-    for name, values in (("learning_rates", list(rates)), ("dropouts", list(dropouts))):
-        if not values or len(set(values)) < len(values):
-            raise InputError(f"{name}: {values} came; give at least one number, each once")
-    for dropout in dropouts:
-        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise InputError(f"dropouts: {dropout!r} is not in [0, 1)")
-    if not isinstance(width, int | float) or not width > 0:
-        raise InputError(f"width: {width!r} came; give a positive number, such as 0.5")
+def _takes(candidate: Candidate, argument: str) -> bool:
+    return candidate.card is not None and argument in candidate.card.arguments
+
+
+def _check_takes(candidate: Candidate, argument: str, wanted: bool) -> None:
+    if wanted and not _takes(candidate, argument):
+        neutral = "--dropouts 0" if argument == "dropout" else "--width 1"
+        raise InputError(
+            f"models: '{candidate.name}' takes no {argument}; give {neutral}, or a network of the "
+            "group 'scratch'"
+        )
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    """Return different finite numbers as floats, or raise naming the argument."""
+    try:
+        numbers = [] if isinstance(values, str) else [float(value) for value in values]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers or not np.isfinite(numbers).all() or len(set(numbers)) < len(numbers):
+        raise InputError(f"{name}: {values!r} came; give finite numbers in a list, each once")
+    return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class Swept:
                 if good
                 else ("–", "–")
             )
-            median = f"{finals[len(finals) // 2]:.3f}" if good else "–"
+            median = f"{statistics.median(finals):.3f}" if good else "–"
             table.add_row(Text(network), str(len(good)), str(failed), *ranges, median)
         lines = [Text(f"failed: {name}: {why}", style="red") for name, why in self.missing.items()]
         lines += [

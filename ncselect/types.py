@@ -144,15 +144,33 @@ class RunRecord:
             if math.isfinite(value)
         }
 
+    def held(self, epochs: int) -> RunRecord:
+        """Return the record with its last values held, if early stopping has ended it before.
+
+        What such a run ends with is what it would have at every later epoch; any other run is
+        returned as it is.
+        """
+        if self.epochs >= epochs or not self.has_stopped:
+            return self
+        last = self.observations[-1]
+        held = tuple(
+            Observation(epoch, last.signals, 0.0) for epoch in range(self.epochs + 1, epochs + 1)
+        )
+        ended = {epochs: self.truth[self.epochs]} if self.epochs in self.truth else {}
+        return dataclasses.replace(
+            self, observations=self.observations + held, truth={**self.truth, **ended}
+        )
+
     def observed(self, epochs: int) -> RunRecord:
         """Return the record as a method may see it: epochs 0 … ``epochs``, without the truth.
 
-        A failure that came later is not known yet.
+        A failure that came later is not known yet. A run that early stopping has ended before
+        is :meth:`held`.
         """
         later = bool(self.observations) and self.epochs >= epochs
         return dataclasses.replace(
             self,
-            observations=self.observations[: epochs + 1],
+            observations=self.held(epochs).observations[: epochs + 1],
             status="partial" if later else self.status,
             error=None if later else self.error,
             truth={},
@@ -181,6 +199,8 @@ class Curve:
         protocol of those they judge. Empty for plain curves, which go with all.
     signals
         Name → values at epochs 0 … T, shape (T + 1,): the graph signatures that were recorded.
+    has_stopped
+        Whether early stopping has ended it.
     """
 
     dataset: str
@@ -190,6 +210,20 @@ class Curve:
     identity: str = ""
     protocol: str = ""
     signals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    has_stopped: bool = False
+
+    def held(self, epochs: int) -> Curve:
+        """Return the curve with its last values held, if early stopping has ended it before."""
+        missing = epochs - len(self.accuracy)
+        if missing <= 0 or not self.has_stopped:
+            return self
+        return dataclasses.replace(
+            self,
+            accuracy=np.pad(self.accuracy, (0, missing), "edge"),
+            signals={
+                name: np.pad(values, (0, missing), "edge") for name, values in self.signals.items()
+            },
+        )
 
 
 @dataclass(frozen=True)

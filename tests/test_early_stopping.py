@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ncselect.environment import environment
 from ncselect.execute import Job, complete, is_wanting
+from ncselect.history import curve_of
 from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
 from ncselect.types import Observation, is_out_of_patience
 from zoo.datasets import prepare
 from zoo.models import Candidate
 
-PATIENCE, HORIZON = 2, 9
+PATIENCE, HORIZON = 2, 12
 
 
 def observed(accuracies):
@@ -50,8 +53,8 @@ def test_without_patience_no_run_ends_early(accuracies):
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory, small_network):
-    """Return a run so slow to learn that no epoch is better than the first."""
-    network = Candidate("small", "file", str(small_network(8, 0.0)), {}, "included")
+    """Return a run with momentum and dropout, whose accuracy comes and goes."""
+    network = Candidate("small", "file", str(small_network(8, 0.2)), {}, "included")
     digits = prepare(
         "digits",
         image_size=32,
@@ -61,7 +64,7 @@ def job(tmp_path_factory, small_network):
         cache=tmp_path_factory.mktemp("cache"),
     )
 
-    def asked(epochs, **settings):
+    def asked(epochs, horizon=HORIZON, **settings):
         spec = RunSpec(
             model="small",
             dataset=digits.name,
@@ -69,27 +72,71 @@ def job(tmp_path_factory, small_network):
             data=digits.identity(),
             environment=environment(1),
             settings=Settings(
-                unit="classifier", optimizer="sgd", momentum=0.0, learning_rate=1e-12, **settings
+                unit="classifier", optimizer="sgd", learning_rate=0.02, graphs="none", **settings
             ),
         )
-        return Job(spec, network.to_json(), digits.to_json(), epochs, HORIZON)
+        return Job(spec, network.to_json(), digits.to_json(), epochs, horizon)
 
     return asked
 
 
-def test_a_run_out_of_patience_is_complete_with_its_truth_and_stays_so(job, tmp_path):
+@pytest.fixture(scope="module")
+def patient(job, tmp_path_factory):
+    """Return the run that goes on to its horizon, and where the impatient one ends."""
+    (record,) = complete([job(HORIZON)], RunStore(tmp_path_factory.mktemp("patient")))
+    assert (record.epochs, record.has_stopped) == (HORIZON, False)
+    ends = [
+        epoch
+        for epoch in range(HORIZON + 1)
+        if is_out_of_patience(record.observations[: epoch + 1], PATIENCE)
+    ]
+    assert 1 + PATIENCE <= ends[0] < HORIZON
+    assert len(set(record.curve("training-loss"))) == HORIZON
+    return record, ends[0]
+
+
+def test_a_run_out_of_patience_is_complete_with_its_truth_and_stays_so(job, patient, tmp_path):
+    whole, end = patient
     store = RunStore(tmp_path)
-    (first,) = complete([job(1, patience=PATIENCE)], store)
-    assert (first.epochs, first.status, first.has_stopped) == (1, "partial", False)
+    (first,) = complete([job(2, patience=PATIENCE)], store)
+    assert (first.epochs, first.status, first.has_stopped) == (2, "partial", False)
     (ended,) = complete([job(HORIZON, patience=PATIENCE)], store)
-    assert (ended.epochs, ended.status) == (1 + PATIENCE, "complete")
-    assert ended.has_stopped
-    assert set(ended.truth) == {1 + PATIENCE}
+    assert (ended.epochs, ended.status, ended.has_stopped) == (end, "complete", True)
+    assert set(ended.truth) == {end}
+    assert [one.signals for one in ended.observations] == [
+        one.signals for one in whole.observations[: end + 1]
+    ]
     assert not is_wanting(job(HORIZON, patience=PATIENCE), ended)
     (again,) = complete([job(HORIZON, patience=PATIENCE)], store)
     assert again == ended
 
-    (patient,) = complete([job(HORIZON)], store)
-    assert patient.epochs == HORIZON
-    alike = [one.signals for one in patient.observations[: 2 + PATIENCE]]
-    assert alike == [one.signals for one in ended.observations]
+
+def test_a_run_killed_before_its_truth_was_kept_goes_on_to_it(job, patient, tmp_path):
+    _, end = patient
+    store = RunStore(tmp_path)
+    asked = job(end, end, patience=PATIENCE)  # patience is out exactly at the horizon
+    (ended,) = complete([replace(asked, keep=True)], store)
+    assert (ended.status, set(ended.truth)) == ("complete", {end})
+    folder = store.run(asked.spec).folder
+    for file in ("truth.json", "outcome.json"):
+        (folder / file).unlink()
+    (mended,) = complete([replace(asked, epochs=HORIZON, horizon=HORIZON)], store)
+    assert (mended.status, mended.truth, mended.epochs) == ("complete", ended.truth, end)
+
+
+def test_what_has_stopped_holds_its_last_values(job, patient, tmp_path):
+    whole, end = patient
+    (ended,) = complete([job(HORIZON, patience=PATIENCE)], RunStore(tmp_path))
+    held = ended.held(HORIZON)
+    assert held.epochs == HORIZON
+    assert held.curve("validation-accuracy")[:end].tolist() == (
+        ended.curve("validation-accuracy").tolist()
+    )
+    assert set(held.curve("training-loss")[end:]) == {ended.curve("training-loss")[-1]}
+    assert held.truth == {end: ended.truth[end], HORIZON: ended.truth[end]}
+    assert ended.observed(HORIZON).epochs == HORIZON
+    assert ended.observed(2).epochs == 2
+    assert whole.held(HORIZON + 3) is whole
+    curve = curve_of(ended).held(HORIZON)
+    assert curve.accuracy.tolist() == held.curve("validation-accuracy").tolist()
+    assert len(curve_of(whole).held(HORIZON + 3).accuracy) == HORIZON

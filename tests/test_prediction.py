@@ -57,6 +57,17 @@ def table(runs, last=2, inputs=(DEGREES, CONTROL), first=0):
     return gathered(runs, inputs, Window(first, last))
 
 
+def stopped_after_two(run):
+    """Return a run that a patience of one epoch ended after its second."""
+    first, last = (
+        dataclasses.replace(one, signals={**one.signals, ACCURACY: accuracy})
+        for one, accuracy in zip(run.observations[1:3], (0.6, 0.5), strict=True)
+    )
+    settings = dataclasses.replace(run.spec.settings, patience=1)
+    spec = dataclasses.replace(run.spec, settings=settings)
+    return dataclasses.replace(run, spec=spec, observations=(run.observations[0], first, last))
+
+
 def score(result, inputs, classifier="svm"):
     (one,) = [
         one for one in result.scores
@@ -105,7 +116,7 @@ def test_classification_is_that_of_a_plain_loop():
     _, high = labels(data, "median")
     found = classification(data, threshold="median", classifiers=("svm",), repeats=3, seed=7)
     right = []
-    for fit in balanced_folds(high, 25, folds=5, repeats=3, seed=7):
+    for fit in balanced_folds(high, 25, data.points, folds=5, repeats=3, seed=7):
         mean, sd = (f(data.tables["rolled degree"][fit.learnt], axis=0) for f in (np.mean, np.std))
         told = (data.tables["rolled degree"] - mean) / sd
         from sklearn.svm import SVC
@@ -118,7 +129,7 @@ def test_classification_is_that_of_a_plain_loop():
 
 def test_folds_part_balanced_samples_without_overlap():
     high = np.arange(50) < 15
-    fits = list(balanced_folds(high, 12, folds=4, repeats=3, seed=0))
+    fits = list(balanced_folds(high, 12, range(50), folds=4, repeats=3, seed=0))
     assert len(fits) == 12
     samples = []
     for repeat in range(3):
@@ -305,11 +316,11 @@ def test_the_same_seed_gives_the_same_answer_and_scores_do_not_depend_on_other_i
 
 
 def test_a_classification_is_json_and_tells_who_was_in_it():
-    runs = made(30)
+    runs = made(30, epochs=3)
     runs[0] = dataclasses.replace(runs[0], status="failed", error="loss is nan at epoch 1")
-    runs[1] = dataclasses.replace(runs[1], observations=runs[1].observations[:2])
+    runs[1] = stopped_after_two(runs[1])
     runs[2] = dataclasses.replace(runs[2], truth={})
-    found = classification(table(runs), threshold="median", classifiers=("svm",), repeats=1)
+    found = classification(table(runs, last=3), threshold="median", classifiers=("svm",), repeats=1)
     document = json.loads(json.dumps(dataclasses.asdict(found), allow_nan=False))
     people = document["population"]
     assert people["networks"] == people["high"] + people["low"] == 29

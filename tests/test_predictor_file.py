@@ -90,7 +90,7 @@ def test_runs_of_another_kind_are_refused_by_name():
     assert [one.run for one in answer.predictions] == [run_name(FRESH[3])]
     refused = [answer.refused[run_name(one)] for one in (elsewhere, short, bare, failed)]
     assert "on letters and the predictor has learnt from digits" in refused[0]
-    assert "1 epochs were observed and the window ends with epoch 2; continue" in refused[1]
+    assert "1 epochs were observed and the window ends with epoch 2; train the" in refused[1]
     assert "signal 'graph/rolled/degree/median' was not recorded after epoch 0" in refused[2]
     assert "the run failed: loss is nan at epoch 2" in refused[3]
 

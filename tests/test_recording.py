@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 
@@ -94,6 +95,32 @@ def test_a_network_without_such_a_graph_is_absent_with_the_reason():
     recorder = GraphRecorder(recurrent)
     assert recorder.measure() == {}
     assert "lstm" in recorder.absent["graph/rolled/degree/mean"].lower()
+
+
+def test_what_cannot_be_measured_is_nan_and_said_once_for_each_feature():
+    model = network()
+    recorder = GraphRecorder(model, "rolled+unrolled")
+    kernel = model.layers[3].kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.warns(RuntimeWarning, match="graph signatures are nan: .*diverged"):
+        measured = recorder.measure()
+    assert set(measured) == set(GRAPH_SIGNALS)
+    assert math.isnan(measured["graph/rolled/degree/mean"])
+    with pytest.raises(UnknownNameError, match="unknown graphs 'unroled'"):
+        GraphRecorder(model, "unroled")
+
+
+def test_a_training_that_diverges_is_not_ended_by_its_callback():
+    random = np.random.default_rng(0)
+    images, labels = random.normal(size=(64, 6, 6, 2)), random.integers(0, 4, 64)
+    model = network()
+    model.compile(keras.optimizers.SGD(1e38), "sparse_categorical_crossentropy")
+    with pytest.warns(RuntimeWarning, match="graph signatures are nan"):
+        history = model.fit(
+            images, labels, epochs=2, verbose=0, callbacks=[ncselect.GraphSignatures()]
+        ).history
+    assert len(history["graph/rolled/degree/mean"]) == 2
+    assert math.isnan(history["graph/rolled/degree/mean"][-1])
 
 
 def test_the_callback_writes_what_a_recorder_sees_after_each_epoch():

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ncselect import Swept, sweep
 from ncselect.graphs.names import GRAPH_SIGNALS
-from ncselect.sweeping import DROPOUTS, LEARNING_RATES, SETTINGS, sampled
+from ncselect.sweeping import DROPOUTS, LEARNING_RATES, SETTINGS, prepared_sweep, sampled
 from zoo.datasets import prepare
 from zoo.errors import InputError
 
@@ -105,20 +105,59 @@ def test_the_table_counts_what_was_trained_and_names_what_failed(swept):
     assert line.split()[1:4] == ["2", "1", "4–4"]
 
 
+def test_a_point_has_its_own_seed_whatever_else_the_grid_holds(digits, tmp_path):
+    def seeds(**given):
+        asked = {"learning_rates": (0.1, 0.2), "dropouts": (0, 0.5), **given}
+        ready = prepared_sweep("LeNet5", digits, store=tmp_path, **asked)
+        return {job.spec.model: job.spec.seed for job in ready.jobs}
+
+    few, more = seeds(), seeds(dropouts=(0, 0.2, 0.5), learning_rates=(0.1, 0.15, 0.2))
+    assert len(set(few.values())) == 4
+    assert few.items() <= more.items()
+    assert not set(few.values()) & set(seeds(seed=1).values())
+    assert set(seeds(shared_start=True, seed=3).values()) == {3}
+    assert not tmp_path.exists() or not list(tmp_path.glob("*/spec.json"))
+
+
+def test_a_number_is_the_same_however_it_is_written(digits, tmp_path):
+    keys = [
+        [job.spec.key for job in prepared_sweep("LeNet5", digits, store=tmp_path, **given).jobs]
+        for given in (
+            {"learning_rates": [1], "dropouts": [0], "width": 2},
+            {"learning_rates": [1.0], "dropouts": [0.0], "width": 2.0},
+        )
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_a_network_without_dropout_is_swept_over_rates_alone(digits, tmp_path):
+    ready = prepared_sweep(
+        "MobileNetV2", digits, learning_rates=[0.1, 0.2], dropouts=[0], store=tmp_path
+    )
+    assert [dict(job.candidate["arguments"]) for job in ready.jobs] == [{}, {}]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"dropouts": [1.0]}, "dropouts: 1.0 is not in"),
-        ({"learning_rates": []}, "learning_rates: .* came; give at least one"),
+        ({"dropouts": [1.0]}, "dropouts: 1 is not in"),
+        ({"learning_rates": []}, "learning_rates: .* came; give finite numbers in a list"),
         ({"learning_rates": [0.1, 0.1]}, "each once"),
+        ({"learning_rates": 0.1}, "learning_rates: 0.1 came"),
+        ({"learning_rates": "paper"}, "learning_rates: 'paper' came"),
         ({"learning_rates": [-0.1]}, "learning_rate: -0.1 came"),
         ({"width": 0}, "width: 0 came"),
+        ({"width": float("inf")}, "width: .*inf.* came"),
         ({"sample": 0}, "sample: 0 came"),
-        ({"models": "MobileNetV2"}, "dropout"),
+        ({"models": "MobileNetV2"}, "'MobileNetV2' takes no dropout; give --dropouts 0"),
+        ({"models": "MobileNetV2", "dropouts": [0], "width": 2}, "takes no width"),
     ],
 )
 def test_bad_input_is_named_before_anything_is_trained(digits, tmp_path, given, message):
-    asked = {"models": "LeNet5", "store": tmp_path, **FAST, **given}
+    asked = {
+        "models": "LeNet5", "store": tmp_path, "learning_rates": [0.1], "dropouts": [0.5],
+        **FAST, **given,
+    }  # fmt: skip
     with pytest.raises(InputError, match=message):
         sweep(asked.pop("models"), digits, **asked)
     assert not list(tmp_path.glob("*/spec.json"))

@@ -24,6 +24,7 @@ from ncselect.graphs.prediction.trajectories import (
     final_accuracy,
     gathered,
     of_architecture,
+    point_of,
     run_name,
     shared_starts,
     window_values,
@@ -116,14 +117,61 @@ def test_the_last_value_alone():
     assert last.columns(data.window) == ((3, "training-loss"),)
 
 
+def patient(run, patience):
+    settings = dataclasses.replace(run.spec.settings, patience=patience)
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, settings=settings))
+
+
 def test_a_run_that_stopped_early_keeps_its_last_values():
-    runs = [stopped(RUNS[0], 2), *RUNS[1:]]
+    early = stopped(patient(spoilt(RUNS[0], "validation-accuracy", 1, 0.9), 1), 2)
+    runs = [early, *RUNS[1:]]
     data = gathered(runs, ALL, Window(1, 4))
     expected = np.concatenate([SIGNATURES[0, 1:3], SIGNATURES[0, [2, 2]]])
     np.testing.assert_array_equal(data.tables["rolled degree"][0], expected.ravel())
     assert data.held == (run_name(runs[0]),)
+    assert data.runs == tuple(map(run_name, runs))
     long_after = window_values(runs[0], DEGREE, Window(3, 4))
     np.testing.assert_array_equal(long_after, SIGNATURES[0, [2, 2]])
+
+
+@pytest.mark.parametrize("patience", [0, 1], ids=["never stops", "might have stopped later"])
+def test_a_run_that_was_trained_for_fewer_epochs_is_left_out_and_not_held(patience):
+    short = stopped(patient(RUNS[0], patience), 2)  # its accuracy rises after every epoch
+    data = gathered([short, *RUNS[1:]], ALL, Window(1, 4))
+    assert data.held == ()
+    assert data.left_out == {
+        run_name(short): "2 epochs were observed and the window ends with epoch 4; train the run "
+        "for more epochs, or choose an earlier window"
+    }
+    assert gathered([short], ALL, Window(1, 2)).runs == (run_name(short),)
+
+
+def test_a_signal_that_a_run_lacks_has_a_remedy_that_brings_it():
+    lost = without(RUNS[0], DEGREE[0], 1)
+    with pytest.raises(InputError, match=r"delete it with 'ncselect runs --delete KEY' and train"):
+        window_values(lost, DEGREE, Window(0, 1))
+    known = dataclasses.replace(lost, facts={"absent_signals": {DEGREE[0]: "it has no channels"}})
+    with pytest.raises(InputError, match="after epoch 1: it has no channels; or choose inputs"):
+        window_values(known, DEGREE, Window(0, 1))
+
+
+def test_a_point_is_what_only_seeds_and_what_is_recorded_tell_apart():
+    spec = RUNS[0].spec
+    alike = [
+        dataclasses.replace(spec, seed=7),
+        dataclasses.replace(spec, model="another name", environment={"threads": "2"}),
+        dataclasses.replace(spec, settings=dataclasses.replace(spec.settings, graphs="none")),
+        dataclasses.replace(spec, settings=dataclasses.replace(spec.settings, patience=9)),
+    ]
+    others = [
+        dataclasses.replace(spec, candidate={**spec.candidate, "arguments": {"dropout": 0.5}}),
+        dataclasses.replace(spec, settings=dataclasses.replace(spec.settings, learning_rate=0.5)),
+    ]
+    points = [
+        point_of(dataclasses.replace(RUNS[0], spec=one)) for one in [spec, *alike, *others]
+    ]  # fmt: skip
+    assert len(set(points[:5])) == 1
+    assert len(set(points)) == 3
 
 
 def test_every_run_that_cannot_be_used_is_named_with_the_reason():
@@ -145,7 +193,7 @@ def test_every_run_that_cannot_be_used_is_named_with_the_reason():
         (
             "the run failed: loss is nan at epoch 3",
             "it has not finished; continue it",
-            f"signal '{DEGREE[3]}' was not recorded after epoch 2; run it again",
+            f"signal '{DEGREE[3]}' was not recorded after epoch 2: choose inputs that the run has",
             "signal 'validation-loss' is inf after epoch 1: the run diverged; choose an earlier",
             "no epoch of it was observed; train it",
             "its final accuracy is 50; record accuracies between 0 and 1",
@@ -189,7 +237,7 @@ def test_networks_of_one_architecture_and_those_that_begin_alike():
     for name, table in alone.tables.items():
         np.testing.assert_array_equal(part.tables[name], table)
     np.testing.assert_array_equal(part.accuracy, [0.2, 0.4])
-    for name in ("runs", "architectures", "datasets", "seeds", "held"):
+    for name in ("runs", "architectures", "datasets", "seeds", "points", "held"):
         assert getattr(part, name) == getattr(alone, name)
 
 

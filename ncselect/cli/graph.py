@@ -64,6 +64,9 @@ def sweep(
     threads: Annotated[
         int | None, typer.Option(help="Threads per run; default: cores / workers.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep checkpoints, so that runs can be made longer.")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
     output: FormatOption = Format.table,
@@ -103,6 +106,7 @@ def sweep(
             store=store,
             workers=workers,
             threads=threads,
+            keep=keep,
             prepared=prepared,
         )
     if plan:

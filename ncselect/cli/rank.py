@@ -96,6 +96,9 @@ def rank(
             help="Training steps between observations, in place of epochs; 0: an epoch's."
         ),
     ] = 0,
+    graphs: Annotated[
+        str, typer.Option(help="Graph signatures to record: rolled, rolled+unrolled or none.")
+    ] = "rolled",
     measure_whole: Annotated[
         bool,
         typer.Option("--measure-whole", help="Measure signals on all training images, too."),
@@ -145,6 +148,7 @@ def rank(
                 unit=unit,
                 observation_steps=observation_steps,
                 measure_whole=measure_whole,
+                graphs=graphs,
             ),
             weights=weights,
             image_size=image_size,

@@ -16,7 +16,8 @@ class GraphSignatures(keras.callbacks.Callback):
 
     Vahedian et al., "Convolutional Neural Network Dynamics: A Graph Perspective" (ICLR 2022
     submission), steps S1 and S2, without checkpoints on disk. Other callbacks and ``History`` see
-    them like any metric, as ``graph/rolled/degree/mean`` and so on.
+    them like any metric, as ``graph/rolled/degree/mean`` and so on; nan, with a warning, where the
+    weights of an epoch have none.
 
     Parameters
     ----------
@@ -46,15 +47,18 @@ class GraphSignatures(keras.callbacks.Callback):
         if graphs not in wanted:
             raise UnknownNameError("graphs", graphs, wanted)
         self._graphs = graphs
+        self._followed: Any = None
         self._recorder: GraphRecorder | None = None
         self.start: dict[str, float] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Follow the model's wiring, or say why it cannot be."""
-        self._recorder = GraphRecorder(self.model, self._graphs)
-        for name, reason in self._recorder.absent.items():
-            if name.split("/")[1] in RECORDED[self._graphs]:
-                raise InputError(f"model '{self.model.name}' has no such graph: {reason}")
+        if self._recorder is None or self._followed is not self.model:
+            recorder = GraphRecorder(self.model, self._graphs)
+            for name, reason in recorder.absent.items():
+                if name.split("/")[1] in RECORDED[self._graphs]:
+                    raise InputError(f"model '{self.model.name}' has no such graph: {reason}")
+            self._followed, self._recorder = self.model, recorder
         self.start = self._recorder.measure()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002

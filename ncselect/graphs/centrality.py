@@ -65,10 +65,12 @@ def eigenvector_centrality(
 def _projected_ones(graph: BlockGraph, tolerance: float, max_products: int) -> NDArray[np.float64]:
     """Project the vector of ones on the eigenspace of λ_max, by Lanczos iteration.
 
-    Golub and Van Loan, "Matrix Computations", section 10.1, with full reorthogonalisation, twice
-    over (section 10.3.1). The Krylov space of a vector holds one direction of every eigenspace:
-    that vector's projection. It is never left, so ties need no care; implementations that restart
-    from a random vector once the space is exhausted, ARPACK's for one, lose the projection.
+    Golub and Van Loan, "Matrix Computations", section 10.1, with full reorthogonalisation (section
+    10.3.1), and a second time where the first took away so much that rounding errors count
+    (Daniel, Gragg, Kaufman and Stewart, Mathematics of Computation 30, 1976). The Krylov space of a
+    vector holds one direction of every eigenspace: that vector's projection. It is never left, so
+    ties need no care; implementations that restart from a random vector once the space is
+    exhausted, ARPACK's for one, lose the projection.
     """
     longest = min(max_products, graph.nodes)
     basis = np.empty((longest, graph.nodes))
@@ -77,10 +79,13 @@ def _projected_ones(graph: BlockGraph, tolerance: float, max_products: int) -> N
     for last in range(longest):
         known = basis[: last + 1]
         product = graph.matvec(known[-1])
+        if last:
+            product -= beside[last - 1] * known[-2]
         diagonal[last] = known[-1] @ product
-        for _ in range(2):
-            product -= known.T @ (known @ product)
-        beside[last] = np.linalg.norm(product)
+        product -= diagonal[last] * known[-1]
+        before, beside[last] = np.linalg.norm(product), _orthogonalised(product, known)
+        if beside[last] < before * np.sqrt(0.5):
+            beside[last] = _orthogonalised(product, known)
         (eigenvalue,), vectors = eigh_tridiagonal(
             diagonal[: last + 1], beside[:last], select="i", select_range=(last, last)
         )
@@ -99,11 +104,17 @@ def _projected_ones(graph: BlockGraph, tolerance: float, max_products: int) -> N
     )
 
 
+def _orthogonalised(vector: NDArray[np.float64], known: NDArray[np.float64]) -> float:
+    """Take from a vector, in place, what lies along known ones; return the norm that is left."""
+    vector -= (known @ vector) @ known
+    return float(np.linalg.norm(vector))
+
+
 def _in_double_precision(graph: BlockGraph) -> BlockGraph:
     """Return the graph with weights that a product need not convert first; refuse bad ones."""
     blocks = []
     for block in graph.blocks:
-        weights = block.weights.astype(np.float64)
+        weights = block.weights.astype(np.float64, copy=False)
         stored = weights.data if sparse.issparse(weights) else weights
         if not np.isfinite(stored).all():
             raise InputError(

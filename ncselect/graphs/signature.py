@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -62,18 +64,20 @@ def signature(values: ArrayLike) -> NDArray[np.float64]:
     return np.array([np.median(array), mean, largest * np.sqrt(m2), m3 / m2**1.5, m4 / m2**2 - 3.0])
 
 
-def snapshot(graph: BlockGraph) -> dict[str, float]:
+def snapshot(graph: BlockGraph, features: Sequence[str] = FEATURES) -> dict[str, float]:
     """Return the signatures of one graph, by name.
 
     Parameters
     ----------
     graph
         Of non-negative weights; of a signed graph take ``positive()`` and ``negative()``.
+    features
+        Of ``FEATURES``.
 
     Returns
     -------
     dict
-        ``degree/median`` … ``eigenvector/kurtosis``: every feature of ``FEATURES``, every
+        ``degree/median`` … ``eigenvector/kurtosis``: every one of the features, every
         statistic of ``STATISTICS``.
 
     Raises
@@ -83,6 +87,6 @@ def snapshot(graph: BlockGraph) -> dict[str, float]:
     """
     return {
         f"{feature}/{statistic}": float(value)
-        for feature in FEATURES
+        for feature in features
         for statistic, value in zip(STATISTICS, signature(MEASURES[feature](graph)), strict=True)
     }

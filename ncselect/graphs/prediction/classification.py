@@ -23,7 +23,7 @@ from ncselect.graphs.prediction.judging import (
     check_classifiers,
     classifier_scores,
 )
-from ncselect.graphs.prediction.resampling import balanced_sample
+from ncselect.graphs.prediction.resampling import balanced_sample, check_points, numbered
 from ncselect.graphs.prediction.trajectories import Trajectories
 from zoo.errors import InputError
 
@@ -96,7 +96,7 @@ def classification(
     Raises
     ------
     InputError
-        If a class has fewer networks than are needed.
+        If a class has fewer networks than are needed, or fewer that differ in more than their seed.
     UnknownNameError
         If there is no such classifier.
 
@@ -110,7 +110,9 @@ def classification(
         raise InputError(f"folds is {folds}; give 2 or more")
     level, high = labels(data, threshold)
     size = sample_size(high, per_class, least=folds, level=level)
-    fits = tuple(balanced_folds(high, size, folds=folds, repeats=repeats, seed=seed))
+    fits = tuple(
+        balanced_folds(high, size, data.points, folds=folds, repeats=repeats, seed=seed)
+    )
     return Classification(
         data.window.first,
         data.window.last,
@@ -124,14 +126,35 @@ def classification(
 
 
 def balanced_folds(
-    high: NDArray[np.bool_], per_class: int, *, folds: int, repeats: int, seed: int
+    high: NDArray[np.bool_],
+    per_class: int,
+    points: Sequence[str],
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
 ) -> Iterator[Fit]:
-    """Yield what is learnt from and what is judged, fold by fold of repeated balanced samples."""
-    from sklearn.model_selection import StratifiedKFold
+    """Yield what is learnt from and what is judged, fold by fold of repeated balanced samples.
+
+    Networks of one point, which differ in their seed alone, lie in one fold: a near copy of what
+    is judged is not learnt from. Where all points differ these are plain stratified folds.
+
+    Raises
+    ------
+    InputError
+        If a sample has too few different points.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
         sample = balanced_sample(high, per_class, rng)
-        split = StratifiedKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
-        for seen, unseen in split.split(sample[:, None], high[sample]):
+        truth, point = high[sample], numbered(points)[sample]
+        alike = len(set(point.tolist())) < len(point)
+        if alike:
+            for label in (True, False):
+                check_points(point[truth == label], folds)
+        made = StratifiedGroupKFold if alike else StratifiedKFold
+        split = made(folds, shuffle=True, random_state=int(rng.integers(2**31)))
+        for seen, unseen in split.split(sample[:, None], truth, point if alike else None):
             yield Fit(repeat, sample[seen], sample[unseen], int(rng.integers(2**31)))

@@ -117,7 +117,7 @@ def importances(
     signals = np.array([signal for _, signal in chosen.columns(data.window)])
     groups = [np.flatnonzero(signals == signal) for signal in chosen.signals]
     weights, losses = [], []
-    for fit in balanced_folds(high, size, folds=folds, repeats=repeats, seed=seed):
+    for fit in balanced_folds(high, size, data.points, folds=folds, repeats=repeats, seed=seed):
         rng = np.random.default_rng(fit.seed)
         linear, _ = fitted(classifier("linear-svm", 0), table[fit.learnt], high[fit.learnt])
         size_of = np.abs(linear[-1].coef_[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,11 @@ from ncselect.graphs.prediction.learners import fitted, linear_regression
 from ncselect.graphs.prediction.resampling import (
     Measure,
     balanced_sample,
+    check_points,
     determination,
     error_difference,
     mean_absolute_error,
+    numbered,
     spread,
 )
 from ncselect.graphs.prediction.trajectories import Trajectories
@@ -104,7 +106,8 @@ def regression(
     """Predict final accuracies by linear regression, 20% of the networks at a time.
 
     A repeat takes the networks apart into five fifths, each judged once by a regression learnt
-    from the other four: five splits of 80% and 20%. All inputs see the same splits.
+    from the other four: five splits of 80% and 20%. All inputs see the same splits. Networks that
+    differ in their seed alone are judged together.
 
     Parameters
     ----------
@@ -127,7 +130,8 @@ def regression(
     Raises
     ------
     InputError
-        If there are fewer than ten networks, or all have the same final accuracy.
+        If there are fewer than ten networks, or five that differ in more than their seed, or all
+        have the same final accuracy.
 
     References
     ----------
@@ -143,7 +147,7 @@ def regression(
             f"{data.accuracy.max():g} and {repeats} repeats came; R² needs {2 * FOLDS} networks or "
             "more that differ, and a repeat"
         )
-    splits = _splits(high, size, repeats=repeats, seed=seed)
+    splits = _splits(high, size, data.points, repeats=repeats, seed=seed)
     controls = [one for one in data.inputs if one.control]
     others = [one for one in data.inputs if not one.control]
     of_controls: dict[str, NDArray[np.float64]] = {}
@@ -190,17 +194,25 @@ def regression(
 
 
 def _splits(
-    high: NDArray[np.bool_], per_class: int, *, repeats: int, seed: int
+    high: NDArray[np.bool_], per_class: int, points: Sequence[str], *, repeats: int, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return positions learnt from and judged; of balanced samples unless ``per_class`` is 0."""
-    from sklearn.model_selection import KFold
+    """Return positions learnt from and judged; of balanced samples unless ``per_class`` is 0.
+
+    Networks of one point are judged together, as in a classification.
+    """
+    from sklearn.model_selection import GroupKFold, KFold
 
     found = []
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
         sample = balanced_sample(high, per_class, rng) if per_class else np.arange(len(high))
-        split = KFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
-        found += [(sample[seen], sample[unseen]) for seen, unseen in split.split(sample)]
+        point = numbered(points)[sample]
+        check_points(point, FOLDS)
+        alike = len(set(point.tolist())) < len(point)
+        made = GroupKFold if alike else KFold
+        split = made(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+        for seen, unseen in split.split(sample, groups=point if alike else None):
+            found.append((sample[seen], sample[unseen]))
     return found
 
 

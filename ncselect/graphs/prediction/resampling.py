@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.errors import InputError
+
 Floats = NDArray[np.float64]
 
 DRAWS = 4000
@@ -59,6 +61,27 @@ def balanced_sample(
         for label in (True, False)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def numbered(points: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of each network's point, equal ones under one, shape (n,)."""
+    return np.asarray(np.unique(points, return_inverse=True)[1], np.int64)
+
+
+def check_points(points: NDArray[np.int64], folds: int) -> None:
+    """Raise unless there are as many different points as folds.
+
+    Raises
+    ------
+    InputError
+        If there are fewer.
+    """
+    different = len(set(points.tolist()))
+    if different < folds:
+        raise InputError(
+            f"{len(points)} networks are of {different} points alone, the others being repeats "
+            f"with another seed, where {folds} points are needed that are judged apart; train more"
+        )
 
 
 def balanced_accuracy(

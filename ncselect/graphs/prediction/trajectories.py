@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ CHANCE = "chance, the run having diverged"
 LEFT_OUT, LOW = "left-out", "low"
 DIVERGED = (LEFT_OUT, LOW)
 """What becomes of runs that diverged."""
+
+_WATCHING = ("graphs", "measure_whole", "patience", "probe_size")
+"""Settings that decide what is recorded of a training, and for how long, but not its course."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,11 @@ class Trajectories:
         What the final accuracies are → of how many runs: test accuracy at the last epoch where it
         was measured or, where it never was, validation accuracy after the last epoch; chance for
         diverged runs that are not left out.
+    points
+        Of each run: what it is, but for its seed. Runs of one point are near copies of each other.
     held
-        Runs that stopped before the window's last epoch: their last values are repeated.
+        Runs that stopped early, or diverged, before the window's last epoch: their last values are
+        repeated.
     left_out
         Run → why it cannot be learnt from.
     """
@@ -57,6 +64,7 @@ class Trajectories:
     architectures: tuple[str, ...]
     datasets: tuple[str, ...]
     seeds: tuple[int, ...]
+    points: tuple[str, ...]
     accuracy: NDArray[np.float64]
     judged_by: Mapping[str, int]
     held: tuple[str, ...]
@@ -76,6 +84,18 @@ def architecture_of(record: RunRecord) -> str:
     return name if width == 1 else f"{name} width {width:g}"
 
 
+def point_of(record: RunRecord) -> str:
+    """Return what two runs share that differ in their seed, and in what they record, alone.
+
+    That is the network with its dropout rate, the learning rate, and all else that training
+    follows: JSON text of the candidate and the settings.
+    """
+    settings = dataclasses.asdict(record.spec.settings.deciding)
+    for name in _WATCHING:
+        del settings[name]
+    return json.dumps([record.spec.candidate, settings], sort_keys=True, default=str)
+
+
 def gathered(
     records: Sequence[RunRecord],
     inputs: Sequence[Inputs],
@@ -85,9 +105,10 @@ def gathered(
 ) -> Trajectories:
     """Make tables of the finished trainings that have shown all that is to be told of them.
 
-    A run that stopped early, before the window's last epoch, keeps its last values: nothing more
-    is learnt by waiting, and whoever stops a run knows that it stopped. Runs that failed, have
-    not finished, or lack a signal in the window are left out by name, for all inputs alike.
+    A run that early stopping ended before the window's last epoch keeps its last values: nothing
+    more is learnt by waiting, and whoever stops a run knows that it stopped. Runs that failed, have
+    not finished, were trained for fewer epochs without having stopped, or lack a signal in the
+    window are left out by name, for all inputs alike.
 
     Parameters
     ----------
@@ -127,7 +148,7 @@ def gathered(
                 raise InputError("it has not finished; continue it")
             if diverged == LOW and _has_diverged(record):
                 final = 1 / record.spec.data["classes"], CHANCE
-                seen = dataclasses.replace(record, status="complete")
+                seen = _held_after_divergence(record, window)
             else:
                 final, seen = final_accuracy(record), record
             rows_of_run = [told(seen, one, window) for one in inputs]
@@ -149,6 +170,7 @@ def gathered(
         tuple(architecture_of(record) for record in kept.values()),
         tuple(record.spec.dataset for record in kept.values()),
         tuple(record.spec.seed for record in kept.values()),
+        tuple(point_of(record) for record in kept.values()),
         np.array([accuracy for accuracy, _ in finals]),
         dict(Counter(source for _, source in finals)),
         tuple(name for name, record in kept.items() if record.epochs < window.last),
@@ -167,6 +189,7 @@ def of_architecture(data: Trajectories, architecture: str) -> Trajectories:
         architectures=(architecture,) * len(places),
         datasets=tuple(data.datasets[place] for place in places),
         seeds=tuple(data.seeds[place] for place in places),
+        points=tuple(data.points[place] for place in places),
         accuracy=data.accuracy[places],
         held=tuple(name for name in data.held if name in runs),
     )
@@ -180,6 +203,15 @@ def shared_starts(data: Trajectories) -> tuple[str, ...]:
 
 def _has_diverged(record: RunRecord) -> bool:
     return record.status == "failed" and (record.error or "").startswith("diverged")
+
+
+def _held_after_divergence(record: RunRecord, window: Window) -> RunRecord:
+    """Return a run that diverged as a complete one, its last epoch repeated to the window's end."""
+    later = range(record.epochs + 1, window.last + 1) if record.observations else ()
+    repeated = tuple(dataclasses.replace(record.observations[-1], epoch=epoch) for epoch in later)
+    return dataclasses.replace(
+        record, status="complete", observations=record.observations + repeated
+    )
 
 
 def told(record: RunRecord, inputs: Inputs, window: Window) -> NDArray[np.float64]:
@@ -202,15 +234,15 @@ def window_values(record: RunRecord, signals: Sequence[str], window: Window) -> 
     Raises
     ------
     InputError
-        If the run failed, or has not come to the window's end without having finished; if an
-        epoch lacks a signal, or it is not finite there.
+        If the run failed, or has not come to the window's end without early stopping having ended
+        it; if an epoch lacks a signal, or it is not finite there.
     """
     if record.status == "failed":
         raise InputError(f"the run failed: {record.error or 'no cause was recorded'}")
-    if not record.observations or (record.status == "partial" and record.epochs < window.last):
+    if not record.observations or (record.epochs < window.last and not record.has_stopped):
         raise InputError(
             f"{record.epochs} epochs were observed and the window ends with epoch {window.last}; "
-            "continue the run, or choose an earlier window"
+            "train the run for more epochs, or choose an earlier window"
         )
     values = [
         [_value(record, min(epoch, record.epochs), signal) for signal in signals]
@@ -245,8 +277,7 @@ def _value(record: RunRecord, epoch: int, signal: str) -> float:
     seen = record.observations[epoch].signals
     if signal not in seen:
         raise InputError(
-            f"signal '{signal}' was not recorded after epoch {epoch}; run it again with that "
-            "signal, or choose inputs that it has"
+            f"signal '{signal}' was not recorded after epoch {epoch}: {_lacking(record, signal)}"
         )
     if not np.isfinite(seen[signal]):
         raise InputError(
@@ -254,6 +285,17 @@ def _value(record: RunRecord, epoch: int, signal: str) -> float:
             "an earlier window"
         )
     return float(seen[signal])
+
+
+def _lacking(record: RunRecord, signal: str) -> str:
+    """Say why a run lacks a signal, and what to do: a stored run is not trained a second time."""
+    reason = record.facts.get("absent_signals", {}).get(signal)
+    if reason:
+        return f"{reason}; or choose inputs that the run has"
+    return (
+        "choose inputs that the run has; where it was stored before they were recorded, delete it "
+        "with 'ncselect runs --delete KEY' and train it again"
+    )
 
 
 def _check_names(inputs: Sequence[Inputs]) -> None:
