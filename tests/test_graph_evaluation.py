@@ -217,6 +217,19 @@ def test_what_a_reader_should_know_is_noted(tmp_path):
     assert (judged.networks, judged.left_out) == (40, {})
 
 
+def test_networks_that_repeat_others_are_noted(tmp_path):
+    once = runs(1)
+    again = [
+        dataclasses.replace(run, spec=dataclasses.replace(run.spec, seed=run.spec.seed + 1000))
+        for run in once[:3]
+    ]
+    store = stored(tmp_path, [*once, *again])
+    found = evaluated([store], dataclasses.replace(SMALL, windows=(), last_epochs=(2,)))
+    assert found.notes == (
+        "3 networks repeat another with another seed: none is judged by what its repeats taught.",
+    )
+
+
 def test_runs_are_chosen_by_their_values_and_compared_on_one_dataset(told_by_graphs, tmp_path):
     digits = stored(tmp_path, [*runs(6, dataset="digits"), *runs(7, "AlexNetSmall")])
     with pytest.raises(InputError, match="the runs are on cifar10, digits, whose accuracies do"):

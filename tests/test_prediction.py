@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from made_dynamics import DEGREE, decreed_runs, trained_runs
 from scipy import stats
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from ncselect.graphs.prediction import learners
 from ncselect.graphs.prediction.classes import labels
@@ -256,6 +256,82 @@ def test_intervals_of_errors_cover_the_truth():
         covered.append((mae.low <= math.sqrt(2 / math.pi) <= mae.high, r2.low <= 0.75 <= r2.high))
     shares = np.mean(covered, axis=0)
     assert np.all(shares >= 0.87), shares
+
+
+def test_the_r2_of_few_networks_that_hardly_differ_has_no_interval():
+    """All of 20 but one have one accuracy: draws that leave it out divide by next to nothing."""
+    squares, truth = np.full(20, 0.01), np.append(np.full(19, 0.5), 0.52)
+    judged = np.ones(20, dtype=int)
+    enough = determination(squares, truth, judged, seed=0)
+    assert enough.low < -1000 < enough.value < enough.high
+    judged[0] = 0
+    few = determination(squares, truth, judged, seed=0)
+    assert (few.low, few.high) == (None, None)
+    assert few.value == pytest.approx(1 - 0.01 / np.var(truth[1:]))
+
+
+def repeated(count, times):
+    """Return networks of ``count`` points, each with several seeds, whose inputs are noise.
+
+    Repeats are all but equal, in their signatures and in their accuracy, which follow no law.
+    """
+    rng = np.random.default_rng(0)
+    signatures = np.repeat(rng.standard_normal((count, 3, 5)), times, axis=0)
+    signatures += 1e-3 * rng.standard_normal(signatures.shape)
+    accuracy = np.repeat(rng.random(count), times)
+    runs = decreed_runs(signatures, accuracy)
+    return [
+        dataclasses.replace(
+            run,
+            spec=dataclasses.replace(
+                run.spec, candidate={"source": "net", "point": place // times}, seed=place
+            ),
+        )
+        for place, run in enumerate(runs)
+    ]
+
+
+def test_a_copy_with_another_seed_is_not_learnt_from():
+    data = table(repeated(40, 3), inputs=(DEGREES,))
+    _, high = labels(data, "median")
+    points = np.array(data.points)
+    fits = list(balanced_folds(high, 60, data.points, folds=5, repeats=2, seed=0))
+    for fit in fits:
+        assert not set(points[fit.learnt]) & set(points[fit.judged])
+        assert 0.35 < high[fit.judged].mean() < 0.65
+    judged = np.concatenate([fit.judged for fit in fits if fit.repeat == 1])
+    np.testing.assert_array_equal(np.sort(judged), np.arange(120))
+    # Noise repeated is still noise; folds that part repeats would find them again.
+    found = classification(data, threshold="median", classifiers=("svm",), repeats=2)
+    assert score(found, "rolled degree").accuracy.value < 0.65
+    parted = dataclasses.replace(data, points=data.runs)
+    leaking = classification(parted, threshold="median", classifiers=("svm",), repeats=2)
+    assert score(leaking, "rolled degree").accuracy.value > 0.75
+    apart = score(regression(data, repeats=2), "rolled degree").r2.value
+    assert apart < score(regression(parted, repeats=2), "rolled degree").r2.value
+
+
+def test_folds_of_different_points_are_plain_stratified_folds():
+    high = np.arange(30) % 3 > 0
+    points = [str(place) for place in range(30)]
+    rng = np.random.default_rng([5, 0])
+    sample = balanced_sample(high, 10, rng)
+    plain = StratifiedKFold(5, shuffle=True, random_state=int(rng.integers(2**31)))
+    for fit, (seen, unseen) in zip(
+        balanced_folds(high, 10, points, folds=5, repeats=1, seed=5),
+        plain.split(sample, high[sample]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(fit.learnt, sample[seen])
+        np.testing.assert_array_equal(fit.judged, sample[unseen])
+
+
+def test_too_few_points_are_refused_however_many_seeds_they_have():
+    data = table(repeated(4, 10), inputs=(DEGREES,))
+    with pytest.raises(InputError, match=r"20 networks are of 2 points alone, .* where 5 points"):
+        classification(data, threshold="median", classifiers=("svm",))
+    with pytest.raises(InputError, match=r"40 networks are of 4 points alone, .* train more"):
+        regression(data)
 
 
 def test_least_squares_does_not_depend_on_the_temporal_form():

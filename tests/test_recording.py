@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -162,14 +163,81 @@ def saved(tmp_path_factory):
 
 def test_saved_checkpoints_have_the_signatures_of_their_networks(saved):
     whole = [saved / "epoch-1.keras", saved / "epoch-2.keras"]
-    rows = checkpoint_signatures(whole)
-    for seed, row in zip((1, 2), rows, strict=True):
-        assert row.pop("checkpoint") == f"epoch-{seed}.keras"
+    found = checkpoint_signatures(whole)
+    assert found.absent == {}
+    for seed, path, row in zip((1, 2), whole, found.rows, strict=True):
+        assert row.pop("checkpoint") == str(path)
         assert row == pytest.approx(GraphRecorder(network(seed)).measure())
     weights = [saved / "epoch-1.weights.h5", saved / "epoch-2.weights.h5"]
     alone = checkpoint_signatures(weights, network=whole[1])
-    assert [row.pop("checkpoint") for row in alone] == [path.name for path in weights]
-    assert alone == rows
+    assert [row.pop("checkpoint") for row in alone.rows] == [str(path) for path in weights]
+    assert alone.rows == found.rows
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    """Return the file of a network with a rolled graph, and none unrolled: it multiplies maps."""
+    pixels = keras.Input((6, 6, 2))
+    gate = keras.layers.Conv2D(2, 1, activation="sigmoid")(pixels)
+    product = keras.layers.Multiply(name="gated")([pixels, gate])
+    model = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(product)))
+    path = tmp_path_factory.mktemp("gated") / "epoch-1.keras"
+    model.save(path)
+    return path
+
+
+def test_a_graph_that_one_of_several_networks_lacks_is_none_with_the_reason(saved, gated):
+    found = checkpoint_signatures([gated, saved / "epoch-1.keras"], graphs="rolled+unrolled")
+    own, other = found.rows
+    assert list(own) == list(other) == ["checkpoint", *GRAPH_SIGNALS]
+    assert {name.split("/")[1] for name in GRAPH_SIGNALS if own[name] is None} == {
+        "unrolled-positive", "unrolled-negative",
+    }  # fmt: skip
+    assert None not in other.values()
+    assert set(found.absent) == {str(gated)}
+    for kind in ("unrolled-positive", "unrolled-negative"):
+        assert "'gated' (Multiply)" in found.absent[str(gated)][kind]
+
+
+def test_a_checkpoint_that_diverged_has_no_values_and_the_reason(tmp_path, saved):
+    broken = network()
+    broken.layers[0].kernel.assign(np.full((3, 3, 2, 3), np.nan))
+    broken.save(tmp_path / "broken.keras")
+    found = checkpoint_signatures([tmp_path / "broken.keras", saved / "epoch-1.keras"])
+    own, other = found.rows
+    assert set(own.values()) == {None, str(tmp_path / "broken.keras")}
+    assert None not in other.values()
+    assert "diverged" in found.absent[own["checkpoint"]]["rolled"]
+
+
+def test_the_command_shows_files_of_one_name_apart_and_says_what_they_lack(saved, gated):
+    own = saved / "epoch-1.keras"
+    run = subprocess.run(
+        [sys.executable, "-m", "ncselect", "graph", "signatures", gated, own,
+         "--graphs", "rolled+unrolled"],
+        capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "400"},
+    )  # fmt: skip
+    head, *lines = run.stdout.splitlines()
+    assert head.split() == ["signal", str(gated), str(own)]
+    cells = {line.split()[0]: line.split()[1:] for line in lines}
+    mean = GraphRecorder(network(1), "rolled+unrolled").measure()
+    assert cells["graph/unrolled-negative/degree/mean"] == [
+        "–", f"{mean['graph/unrolled-negative/degree/mean']:.3f}",
+    ]  # fmt: skip
+    assert cells["graph/rolled/degree/mean"][0] != cells["graph/rolled/degree/mean"][1]
+    assert f"{gated}, unrolled-positive and unrolled-negative: model: " in run.stderr
+
+
+@pytest.mark.parametrize("graphs", ["none", "roled"])
+def test_the_command_refuses_graphs_that_are_none(graphs, saved):
+    run = subprocess.run(
+        [sys.executable, "-m", "ncselect", "graph", "signatures", saved / "epoch-1.keras",
+         "--graphs", graphs],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert f"unknown graphs '{graphs}'. Did you mean rolled" in " ".join(run.stderr.split())
+    assert "Traceback" not in run.stderr
 
 
 def test_the_command_prints_them(saved):
@@ -178,10 +246,16 @@ def test_the_command_prints_them(saved):
          "--format", "json"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(run.stdout) == checkpoint_signatures([saved / "epoch-1.keras"])
+    [row] = json.loads(run.stdout)
+    assert row == checkpoint_signatures([saved / "epoch-1.keras"]).rows[0]
 
 
 def test_checkpoints_that_cannot_be_used_are_named(saved, tmp_path):
+    states = keras.Input((5, 3))
+    keras.Model(states, keras.layers.LSTM(4)(states)).save(tmp_path / "memory.keras")
+    for graphs in ("rolled", "rolled+unrolled"):
+        with pytest.raises(InputError, match=r"memory.keras': 'lstm\w*' \(LSTM\) has weights"):
+            checkpoint_signatures([tmp_path / "memory.keras"], graphs=graphs)
     with pytest.raises(InputError, match="holds weights alone"):
         checkpoint_signatures([saved / "epoch-1.weights.h5"])
     with pytest.raises(InputError, match=r"'model.pt' came; give .keras or .weights.h5"):

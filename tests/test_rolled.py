@@ -126,6 +126,37 @@ def test_a_dense_layer_on_flattened_channels_takes_the_norm_over_positions():
     np.testing.assert_allclose(between(rolled_graph(model), "a", "d"), expected)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 2), (1, 1, 2)])
+def test_padding_has_no_edges_to_a_dense_layer(shape):
+    pixels = images(*shape)
+    layer = layers.ZeroPadding2D(((1, 0), (0, 2)))(pixels)
+    operation = keras.ops.pad(pixels, [[0, 0], [1, 0], [0, 2], [0, 0]])
+    dense = layers.Dense(2, name="d")
+    model = keras.Model(pixels, dense(layers.Flatten()(layer)))
+    kernel = values(dense).reshape(shape[0] + 1, shape[1] + 2, 2, 2)[1:, : shape[1]]
+    found = between(rolled_graph(model), "input", "d")
+    np.testing.assert_allclose(found, np.sqrt((kernel**2).sum(axis=(0, 1))))
+    other = keras.Model(pixels, dense(layers.Flatten()(operation)))
+    np.testing.assert_array_equal(between(rolled_graph(other), "input", "d"), found)
+
+
+def padded(shape):
+    x = layers.ZeroPadding2D(1)(layers.Conv2D(3, 1, name="a")(pixels := images(*shape)))
+    y = layers.Conv2D(3, 3, padding="same", name="b")(layers.MaxPooling2D(3, 1, "same")(x))
+    z = layers.UpSampling2D(2)(layers.AveragePooling2D(2)(layers.Add(name="sum")([x, y])))
+    return keras.Model(pixels, layers.Dense(2, name="d")(layers.GlobalAveragePooling2D()(z)))
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 2), (None, None, 2)], ids=["known", "open"])
+def test_padding_that_a_sum_or_a_pooling_meets_changes_no_channel(shape):
+    found = rolled_graph(padded(shape))
+    assert {layer.name: layer.nodes for layer in found.layers} == {
+        "input": 2, "a": 3, "b": 3, "sum": 3, "d": 2,
+    }  # fmt: skip
+    assert found.edges == 6 + 9 + 3 + 3 + 6
+    np.testing.assert_array_equal(between(found, "a", "sum"), np.eye(3))
+
+
 def test_a_graph_is_of_the_present_weights():
     model = residual()
     network = RolledNetwork(model)

@@ -199,6 +199,25 @@ def rearranged(x):
     return layers.Dense(3)(keras.ops.reshape(layers.Dense(2)(x), (-1, 2, 20)))
 
 
+def difference(x):
+    y = layers.Conv2D(2, 3, padding="same")(x)
+    return layers.Subtract()([y, x]) - layers.Conv2D(2, 1)(x)
+
+
+def enlarged(x):
+    return layers.Conv2D(2, 2)(layers.UpSampling2D((2, 3))(x))
+
+
+def single_pixel(x):
+    one = layers.Conv2D(2, (5, 4))(x)
+    return layers.Conv2D(2, 2)(layers.ZeroPadding2D(1)(layers.UpSampling2D(2)(one)))
+
+
+def padded_pixel(x):
+    one = layers.ZeroPadding2D(((1, 0), (0, 1)))(layers.Conv2D(2, (5, 4))(x))
+    return layers.Dense(3)(layers.Flatten()(one))
+
+
 def padded_average(x):
     return layers.AveragePooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
 
@@ -225,8 +244,8 @@ def chain(x):
 @pytest.mark.parametrize(
     "build",
     [
-        residual, plus, branches, twice, shared, partly_padded, rearranged, padded_average,
-        padded_dense, repeated, nested, chain,
+        residual, plus, difference, branches, twice, shared, partly_padded, rearranged, enlarged,
+        single_pixel, padded_pixel, padded_average, padded_dense, repeated, nested, chain,
     ],
 )  # fmt: skip
 def test_paths_through_the_graph_add_up_to_the_linear_network(build):

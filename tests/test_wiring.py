@@ -119,6 +119,35 @@ def test_a_layer_with_a_call_of_its_own_is_followed_inside():
     np.testing.assert_array_equal(np.asarray(model(np.ones((1, 8, 8, 3), "float32"))), before)
 
 
+def test_following_a_model_leaves_nothing_on_its_layers():
+    pixels = keras.Input((8, 8, 4))
+    block = Block(4, name="block")
+    outer = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(block(pixels))))
+    inner = keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2D(4, 3, padding="same")])
+    subclassed = called(Nesting(inner), 8, 8, 4)
+    for model in (outer, subclassed):
+        every = model._flatten_layers()
+        before = [(len(one._inbound_nodes), len(one._outbound_nodes)) for one in every]
+        first, again = (rolled_graph(model) for _ in range(2))
+        assert first.edges == again.edges > 0
+        assert [(len(one._inbound_nodes), len(one._outbound_nodes)) for one in every] == before
+    own = keras.Input((8, 8, 4))
+    block.convolution(own)
+    assert block.convolution.output.shape == (None, 8, 8, 4)  # ambiguous after two calls
+    assert inner.layers[0].output.shape == (None, 8, 8, 4)
+
+
+class Nesting(keras.Model):
+    """A call of its own around a model that keeps its graph, and a layer with a call of its own."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.block = inner, Block(4)
+
+    def call(self, x):
+        return self.inner(self.block(x)) + self.inner(x)
+
+
 def test_a_nested_model_used_twice_makes_its_calls_twice():
     tower = keras.Sequential([keras.Input((6,)), layers.Dense(4, name="t")])
     first, second = keras.Input((6,)), keras.Input((6,))

@@ -137,14 +137,19 @@ def signatures(
     """Print the graph signatures of saved networks, a row per checkpoint."""
     from ncselect.graphs.checkpoints import checkpoint_signatures
 
-    rows = checkpoint_signatures(checkpoints, network=network, graphs=graphs)
+    found = checkpoint_signatures(checkpoints, network=network, graphs=graphs)
+    rows = list(found.rows)
     if output is Format.table:  # a column per checkpoint: the numbers are many, the files few
         rows = [
-            {"signal": name, **{str(row["checkpoint"]): row[name] for row in rows}}
+            {"signal": name, **{row["checkpoint"]: row[name] for row in rows}}
             for name in rows[0]
             if name != "checkpoint"
         ]
     show(rows, output)
+    for checkpoint, reasons in found.absent.items():
+        for reason in dict.fromkeys(reasons.values()):
+            kinds = " and ".join(kind for kind in reasons if reasons[kind] == reason)
+            err.print(f"{checkpoint}, {kinds}: {reason}", markup=False, soft_wrap=True)
 
 
 @app.command()

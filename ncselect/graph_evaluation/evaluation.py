@@ -287,6 +287,11 @@ def _notes(
             f"Networks of {', '.join(shared)} share their initial weights with others: what their "
             "signatures tell need not hold for networks that begin with other weights."
         )
+    if repeats := len(data.points) - len(set(data.points)):
+        notes.append(
+            f"{repeats} networks repeat another with another seed: none is judged by what its "
+            "repeats taught."
+        )
     if others is not None:
         notes += others.notes
         if others.unfinished:

@@ -10,7 +10,7 @@ from ncselect.graphs.prediction.classes import Population
 from ncselect.graphs.prediction.judging import ClassifierScore
 from ncselect.graphs.prediction.published import published_error
 from ncselect.graphs.prediction.regression import Regression, RegressionScore
-from ncselect.graphs.prediction.resampling import Measure
+from ncselect.graphs.prediction.resampling import Determination, Measure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,7 +100,7 @@ def _classifier_rows(scores: Sequence[ClassifierScore]) -> Iterator[dict[str, An
         yield {**_who(score.classifier, score), "measure": "accuracy", **measured}
 
 
-def _measured(value: Measure, best: tuple[str, Measure] | None) -> dict[str, Any]:
+def _measured(value: Measure | Determination, best: tuple[str, Measure] | None) -> dict[str, Any]:
     control, less = best or (None, None)
     return {
         "value": value.value,

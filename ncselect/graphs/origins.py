@@ -47,6 +47,8 @@ class Origins:
 
     def united(self, ids: Ids) -> Ids:
         """Unite along the last axis, shapes (…, k) → (…)."""
+        if _differs_by_padding(ids, (ids.ndim - 1,)):
+            return np.asarray(ids.max(axis=-1))
         rows, inverse = np.unique(ids.reshape(-1, ids.shape[-1]), axis=0, return_inverse=True)
         numbers = np.array(
             [
@@ -69,6 +71,16 @@ class Origins:
         axis %= ids.ndim
         flat = self.along(ids, [other for other in range(ids.ndim) if other != axis]).reshape(-1)
         return np.broadcast_to(flat, (length,))
+
+
+def without_padding(ids: Ids, axes: Sequence[int]) -> Ids:
+    """Return origins without the padding along axes, where it is all that differs there."""
+    return ids.max(axis=tuple(axes), keepdims=True) if _differs_by_padding(ids, axes) else ids
+
+
+def _differs_by_padding(ids: Ids, axes: Sequence[int]) -> bool:
+    most = ids.max(axis=tuple(axes), keepdims=True, initial=NOTHING)
+    return bool(((ids == most) | (ids == NOTHING)).all())
 
 
 def compressed(ids: Ids) -> Ids:
@@ -115,7 +127,7 @@ def through(call: Call, found: Sequence[Ids], origins: Origins) -> list[Ids]:
     if kind.startswith("Global") and _family(call) == "pooling":
         return [_globally_pooled(call, ids, origins)]
     if kind in _SPATIAL or _family(call) == "pooling":
-        return _within_channels(call, ids)
+        return _within_channels(call, ids, origins)
     if (kind in _KEEPING or _family(call) in _KEEPING_FAMILIES) and not isinstance(
         call.operation, keras.layers.Wrapper
     ):
@@ -150,9 +162,9 @@ _KEEPING = (
     "TanhShrink", "TrueDivide",
 )  # fmt: skip
 # What works on each channel's positions; the first ones only move them.
+_PADDING = ("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
 _MOVING_POSITIONS = (
-    "Cropping1D", "Cropping2D", "Cropping3D", "UpSampling1D", "UpSampling3D", "ZeroPadding1D",
-    "ZeroPadding2D", "ZeroPadding3D",
+    *_PADDING, "Cropping1D", "Cropping2D", "Cropping3D", "UpSampling1D", "UpSampling3D",
 )  # fmt: skip
 _SPATIAL = (
     *_MOVING_POSITIONS, "AveragePool", "CenterCrop", "MaxPool", "Resize", "Resizing",
@@ -241,14 +253,23 @@ def _globally_pooled(call: Call, ids: Ids, origins: Origins) -> Ids:
     return merged if call.operation.keepdims else np.squeeze(merged, axes)
 
 
-def _within_channels(call: Call, ids: Ids) -> list[Ids]:
-    """Follow what works on positions: nothing changes where all of a channel's are alike."""
+def _within_channels(call: Call, ids: Ids, origins: Origins) -> list[Ids]:
+    """Follow what works on positions: nothing changes where all of a channel's are alike.
+
+    Zeros around an image are something else, unless the image has an open size: then nothing
+    that follows can tell positions apart.
+    """
+    kind = type(call.operation).__name__
     first = getattr(call.operation, "data_format", None) == "channels_first"
-    positions = ids.shape[1:] if first else ids.shape[:-1]
-    if max(positions) == 1:
+    axes = tuple(range(1, ids.ndim) if first else range(ids.ndim - 1))
+    known = None not in call.inputs[0].shape
+    if max(ids.shape[axis] for axis in axes) == 1 and not (kind in _PADDING and known):
         return [ids]
-    if type(call.operation).__name__ in _MOVING_POSITIONS:
+    nearest = kind == "UpSampling2D" and call.operation.interpolation == "nearest"
+    if kind in _MOVING_POSITIONS or nearest:
         return _moved(call, [ids])
+    if _differs_by_padding(ids, axes):
+        return [origins.along(ids, axes)]
     raise InputError(
         f"{call.described} mixes positions that come from different units. Give it what a "
         "convolution or the input gives."

@@ -19,7 +19,8 @@ What the paper leaves open is defined here for any Keras model:
   gate (a tensor of one position per channel, as in squeeze-and-excitation) it follows what is
   gated. A tensor that meets itself, as in x · sigmoid(x), stays what it was, and so does a tensor
   that is divided by another: that is a normalisation.
-* Channels that reach no output have no nodes, except the inputs.
+* Layers that reach no output have no nodes, except the inputs. A layer of which some channels
+  reach one has all its nodes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 from ncselect.graphs.blocks import Block, BlockGraph, Layer
 from ncselect.graphs.edges import Edges, Pairs, Scaling, scales
 from ncselect.graphs.kernels import Kernel, kernels
-from ncselect.graphs.origins import Ids, Origins, through, unknown
+from ncselect.graphs.origins import Ids, Origins, through, unknown, without_padding
 from ncselect.graphs.wiring import Call, Tensor, Wiring, wiring
 from zoo.errors import InputError
 
@@ -163,10 +164,10 @@ class _Growth:
 
     def _take_inputs(self) -> None:
         formats = (getattr(call.operation, "data_format", None) for call in self._wired.calls)
-        first = next(filter(None, formats), None) == "channels_first"
+        self._channels_first = next(filter(None, formats), None) == "channels_first"
         several = len(self._wired.inputs) > 1
         for position, tensor in enumerate(self._wired.inputs, start=1):
-            axis = 0 if first else -1
+            axis = 0 if self._channels_first else -1
             channels = tensor.shape[axis] if tensor.shape else None
             if channels is None:
                 raise InputError(
@@ -233,6 +234,7 @@ class _Growth:
     def _meet(self, call: Call, found: Sequence[Ids]) -> tuple[Ids, int]:
         """Join tensors that a sum or a product brings together; return also the depth."""
         depths = [self._depths[one] for one in call.inputs]
+        found = [without_padding(ids, self._positions(ids)) for ids in found]
         if len({ids.ndim for ids in found}) > 1:
             raise unknown(call)
         wide = np.broadcast_arrays(*found)
@@ -247,6 +249,10 @@ class _Growth:
         nodes, given = self._new(call.name, wide[0].size)
         self._connect(call.name, [ids.reshape(-1) for ids in wide], nodes, None)
         return given.reshape(wide[0].shape), max(depths)
+
+    def _positions(self, ids: Ids) -> tuple[int, ...]:
+        """Return the axes of an image's positions."""
+        return tuple(range(1, ids.ndim) if self._channels_first else range(ids.ndim - 1))
 
     def _normalise(self, call: Call, ids: Ids) -> Ids:
         """Fold a batch normalisation into the filters before it, else into what follows."""

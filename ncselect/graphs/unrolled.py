@@ -11,7 +11,10 @@ compute, with the tap's signed weight. What the papers leave open is defined her
 * An edge of an average pooling weighs what it does, 1 over the number of pixels averaged; an
   edge of a max pooling weighs 1, as does the pixel that it lets through. Both are positive and
   stay as they are in training, so they lie in the positive subgraph and dilute it.
-* Where a model adds tensors the sums are nodes, with an edge of weight 1 from every summand.
+* Where a model adds tensors the sums are nodes, with an edge of weight 1 from every summand; where
+  it subtracts them, one of weight −1 from what is subtracted.
+* Whatever the outputs are computed from has nodes, also values that lead nowhere, such as pixels
+  that a stride leaves out.
 * Biases, normalisations, activations and dropout leave no trace.
 """
 
@@ -55,6 +58,9 @@ _GLOBAL_AVERAGES = (
     keras.layers.GlobalAveragePooling3D,
 )  # fmt: skip
 
+_SUMS = {"Add": 1.0, "Subtract": -1.0}
+"""Kind of call → the weight of all summands but the first."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
@@ -74,8 +80,8 @@ class UnrolledNetwork:
     ----------
     model
         A built ``keras.Model`` of convolutions (1 to 3 axes; strided, dilated, grouped,
-        depthwise, separable), poolings, dense layers and sums, and of what only moves entries or
-        works on each alone; made for images of one size.
+        depthwise, separable), poolings, dense layers, sums and differences, and of what only moves
+        entries or works on each alone; made for images of one size.
     counting
         ``correct``, or ``published``: Table 5 gives AlexNet and VGG the sizes that come about if
         every tap of a convolution that falls in the padding is taken for one on pixel 0 of its
@@ -169,8 +175,9 @@ class _Draft:
             return self._convolved(layer, weighted, inputs[0])
         if isinstance(layer, _MAXIMA + _AVERAGES + _GLOBAL_MAXIMA + _GLOBAL_AVERAGES):
             return self._pooled(call.name, layer, inputs[0]).reshape(shape)
-        if type(layer).__name__ == "Add" and len(inputs) > 1:  # the layer, or that of x + y
-            return self._sum(call.name, inputs, shape)
+        if type(layer).__name__ in _SUMS and len(inputs) > 1:  # the layer, or that of x + y
+            signs = [1.0] + [_SUMS[type(layer).__name__]] * (len(inputs) - 1)
+            return self._sum(call.name, inputs, signs, shape)
         try:
             moved = through(call, inputs, _Entries())
         except InputError as error:
@@ -211,12 +218,13 @@ class _Draft:
         self._connect(name, image, found, own, groups=channels, weights=lambda: values)
         return _channels_as_given(layer, found)
 
-    def _sum(self, name: str, inputs: list[Ids], shape: tuple[int, ...]) -> Ids:
+    def _sum(self, name: str, inputs: list[Ids], signs: list[float], shape: tuple[int, ...]) -> Ids:
         found = self.new(name, shape)
-        taps, one = _one_to_one((found.size,)), np.ones((1, 1, 1), np.float32)
-        for summand in inputs:
+        taps = _one_to_one((found.size,))
+        for summand, sign in zip(inputs, signs, strict=True):
             entries = np.broadcast_to(summand, shape).reshape(-1, 1)
-            self._connect(name, entries, found, taps, groups=1, weights=lambda: one)
+            weights = partial(np.full, (1, 1, 1), sign, np.float32)
+            self._connect(name, entries, found, taps, groups=1, weights=weights)
         return found
 
     def _dense(self, kernel: Kernel, given: Ids) -> Ids:
@@ -265,8 +273,8 @@ class _Entries(Origins):
 def _refuse(call: Call, cause: InputError | None = None) -> NoReturn:
     raise InputError(
         f"model: the unrolled graph does not know the edges of {call.described}. It knows "
-        "convolutions, poolings, dense layers, sums, and what only moves entries or works on each "
-        "alone; for this model use the rolled graph."
+        "convolutions, poolings, dense layers, sums and differences, and what only moves entries "
+        "or works on each alone; for this model use the rolled graph."
     ) from cause
 
 

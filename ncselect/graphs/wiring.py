@@ -9,6 +9,7 @@ the ``call`` of one, is a single call, and so is an operation of ``keras.ops``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,8 +103,8 @@ class Wiring:
 def wiring(model: Any) -> Wiring:
     """Return what a Keras model computes, call by call.
 
-    The model itself is not run. Tracing adds nodes to the layers of what is traced, as calling
-    them on a ``keras.Input`` would.
+    The model itself is not run. What tracing adds to the layers of what is traced, as calling them
+    on a ``keras.Input`` would, is taken away again.
 
     Parameters
     ----------
@@ -160,6 +161,17 @@ class _Followed:
         within: tuple[Any, ...],
     ) -> list[Tensor]:
         """Follow the ``call`` of a model or layer on symbolic arguments; return its outputs."""
+        with _nodes_taken_back(owner):
+            return self._traced(owner, args, kwargs, inputs, within)
+
+    def _traced(
+        self,
+        owner: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        inputs: Sequence[Tensor],
+        within: tuple[Any, ...],
+    ) -> list[Tensor]:
         try:
             results = owner.call(*args, **kwargs)
         except Exception as error:  # a stranger's code: whatever it raises is the reason
@@ -245,6 +257,21 @@ def _node_of(symbol: Any) -> Any:
             "Build it as keras.Model(inputs, outputs) with every input among the inputs."
         )
     return history.operation._inbound_nodes[history.node_index]
+
+
+@contextmanager
+def _nodes_taken_back(owner: Any) -> Iterator[None]:
+    """Take away the nodes that layers gain meanwhile: a second one leaves ``output`` ambiguous."""
+    kept = [
+        (nodes, len(nodes))
+        for layer in owner._flatten_layers()
+        for nodes in (layer._inbound_nodes, layer._outbound_nodes)
+    ]
+    try:
+        yield
+    finally:
+        for nodes, count in kept:
+            del nodes[count:]
 
 
 def _is_symbol(value: Any) -> bool:

@@ -31,7 +31,8 @@ class Population:
     judged_by
         What their final accuracies are → of how many networks.
     held
-        How many stopped before the window's end, so that their last values were repeated.
+        How many early stopping, or divergence, ended before the window's end, so that their last
+        values were repeated.
     left_out
         Run → why it could not be used.
     """

@@ -110,9 +110,7 @@ def classification(
         raise InputError(f"folds is {folds}; give 2 or more")
     level, high = labels(data, threshold)
     size = sample_size(high, per_class, least=folds, level=level)
-    fits = tuple(
-        balanced_folds(high, size, data.points, folds=folds, repeats=repeats, seed=seed)
-    )
+    fits = tuple(balanced_folds(high, size, data.points, folds=folds, repeats=repeats, seed=seed))
     return Classification(
         data.window.first,
         data.window.last,

@@ -17,6 +17,7 @@ from ncselect.graphs.prediction.classes import (
 )
 from ncselect.graphs.prediction.learners import fitted, linear_regression
 from ncselect.graphs.prediction.resampling import (
+    Determination,
     Measure,
     balanced_sample,
     check_points,
@@ -44,7 +45,7 @@ class RegressionScore:
         Mean absolute error of the predictions of networks not learnt from, in points of per cent.
     r2
         Their coefficient of determination, of all predictions together. Intervals of both are
-        over networks, see ``resampling``.
+        over networks, see ``resampling``; R² of few networks has none.
     mae_of_splits, r2_of_splits
         Mean over the splits, and between which values those of 95% of the splits lie: what a
         single split into 80% and 20%, as the paper's, may come to. R² without the splits whose
@@ -57,7 +58,7 @@ class RegressionScore:
     inputs: str
     control: bool
     mae: Measure
-    r2: Measure
+    r2: Determination
     mae_of_splits: Measure
     r2_of_splits: Measure
     over: Mapping[str, Measure]
