@@ -88,6 +88,7 @@ def test_the_shipped_format_of_pools(real_data: Path) -> None:
         "arguments": {"alpha": 0.25},
         "weights": str(real_data.absolute() / "weights/mobilenet_v1_0.25_224_keras.weights.h5"),
         "preprocessing": None,
+        "smallest_size": None,
     }
     digests = dict(
         reversed(line.split()) for line in (real_data / "SHA256SUMS").read_text().splitlines()
