@@ -10,6 +10,7 @@ from scipy import sparse
 
 from ncselect.graphs.blocks import Block, BlockGraph, Layer
 from ncselect.graphs.degree import weighted_degree
+from ncselect.graphs.export import to_scipy
 from zoo.errors import InputError
 
 
@@ -34,7 +35,7 @@ def chain(rng, widths, density=1.0):
 def as_networkx(graph):
     found = networkx.Graph()
     found.add_nodes_from(range(graph.nodes))
-    matrix = graph.adjacency().tocoo()
+    matrix = to_scipy(graph).tocoo()
     ends = matrix.row.tolist(), matrix.col.tolist()
     found.add_weighted_edges_from(zip(*ends, matrix.data, strict=True))
     return found

@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 from scipy import sparse
 
+from ncselect.graphs.export import to_scipy
 from ncselect.graphs.rolled import MODES, RolledNetwork, rolled_graph
 from zoo.errors import InputError
 from zoo.small import NETWORKS
@@ -91,7 +92,7 @@ def between(graph, source, target):
     starts = np.cumsum([0, *(layer.nodes for layer in graph.layers)])
     names = [layer.name for layer in graph.layers]
     first, second = names.index(source), names.index(target)
-    matrix = graph.adjacency().toarray()
+    matrix = to_scipy(graph).toarray()
     return matrix[starts[first] : starts[first + 1], starts[second] : starts[second + 1]]
 
 

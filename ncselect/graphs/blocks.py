@@ -98,18 +98,6 @@ class BlockGraph:
         """Return the subgraph of the edges of negative weight, by their magnitude."""
         return self._reweighted(lambda weights: np.maximum(-weights, 0))
 
-    def adjacency(self) -> sparse.csr_array:
-        """Return the symmetric adjacency matrix, shape (nodes, nodes)."""
-        shape = (self.nodes, self.nodes)
-        total = sparse.csr_array(shape)
-        for block in self.blocks:
-            part = sparse.coo_array(block.weights)
-            one_way = sparse.coo_array(
-                (part.data, (block.sources[part.row], block.targets[part.col])), shape=shape
-            )
-            total = total + one_way + one_way.T
-        return sparse.csr_array(total)
-
     def _reweighted(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> BlockGraph:
         return BlockGraph(
             self.layers,

@@ -104,16 +104,16 @@ def fitted(
     return pipeline, not hasattr(last, "loss_") or last.n_iter_ < last.max_iter
 
 
-def _svm(seed: int) -> Any:  # noqa: ARG001
+def _svm(seed: int) -> Any:
     from sklearn.svm import SVC
 
-    return SVC(kernel="rbf", C=1.0, gamma="scale")
+    return SVC(kernel="rbf", C=1.0, gamma="scale", random_state=seed)
 
 
-def _linear_svm(seed: int) -> Any:  # noqa: ARG001
+def _linear_svm(seed: int) -> Any:
     from sklearn.svm import SVC
 
-    return SVC(kernel="linear", C=1.0)
+    return SVC(kernel="linear", C=1.0, random_state=seed)
 
 
 def _mlp(seed: int) -> Any:
