@@ -29,7 +29,8 @@ types: $(DEV_STAMP)
 	$(BIN)/mypy
 
 test: lint types  ## two processes, of one BLAS thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+	  --no-loadscope-reorder
 
 notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
 	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \

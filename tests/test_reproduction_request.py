@@ -9,7 +9,6 @@ import pytest
 
 from ncselect.reproduction import SCALES, paper
 from ncselect.reproduction.request import reproduction
-from ncselect.reproduction.result import check_output
 from zoo.errors import InputError
 
 
@@ -106,11 +105,3 @@ def test_too_few_images_are_refused_by_the_dataset_and_the_scale(tmp_path, monke
     np.savez(path, **arrays)
     with pytest.raises(InputError, match="mixed order"):
         reproduction("figure3c", datasets=[str(path)], **tiny)
-
-
-def test_an_output_that_cannot_be_written_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"output: nothing can be written to .*file"):
-        check_output(tmp_path / "file")
-    check_output(tmp_path / "new" / "one")
-    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "one"]

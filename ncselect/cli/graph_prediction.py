@@ -101,9 +101,9 @@ def evaluate(
     output: FormatOption = Format.table,
 ) -> None:
     """Score how early graphs tell the final accuracy of stored runs, beside plain signals."""
+    from ncselect.answer_files import check_folder
     from ncselect.graph_evaluation import Question, evaluated
     from ncselect.progress_bar import ProgressBar
-    from ncselect.reproduction.result import check_output
 
     question = Question(
         features=words("--feature", feature),
@@ -118,7 +118,7 @@ def evaluate(
         seed=seed,
     )
     if folder is not None:
-        check_output(folder)
+        check_folder(folder)
     with resumable(), ProgressBar(err) as bar:
         found = evaluated(stores, question, judge_on=judge_on or (), where=chosen(where), watch=bar)
     printed(found, output, as_csv=lambda: show(found.rows(), Format.csv))

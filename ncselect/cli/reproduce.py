@@ -74,10 +74,10 @@ def reproduce(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
 ) -> None:
     """Make a table or figure of the neural capacitance paper, beside the paper's own numbers."""
+    from ncselect.answer_files import check_folder
     from ncselect.arguments import check_whole
     from ncselect.progress_bar import ProgressBar
     from ncselect.reproduction import reproduced
-    from ncselect.reproduction.result import check_output
     from ncselect.reproduction.scales import scale_named
 
     chosen = None if datasets is None else [part for text in datasets for part in _parts(text)]
@@ -96,7 +96,7 @@ def reproduce(
             if came is not None and came is not False:
                 raise InputError(f"stored: {option} came, too; it is for runs that are trained")
         check_whole(workers=workers)
-        check_output(output)
+        check_folder(output, argument="output")
         pools, size = _stored(target, scale, store, chosen, where or []), scale_named(scale)
     else:
         from ncselect.reproduction import reproduction
@@ -116,7 +116,7 @@ def reproduce(
         if plan:
             out.print(asked.summary())
             return
-        check_output(output)
+        check_folder(output, argument="output")
         agreed(asked.summary(), is_long=asked.is_long, yes=yes)
         pools, size = _completed(asked), asked.scale
     with resumable(), ProgressBar(err) as bar:

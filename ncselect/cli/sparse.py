@@ -282,11 +282,11 @@ def measure(
     """Measure the structure of networks: density, degrees, paths, clustering, heavy tails."""
     from rich.markup import escape
 
-    from ncselect.reproduction.result import check_output
+    from ncselect.answer_files import check_folder
     from ncselect.sparse_evaluation import measured, save_figures, table_rows
 
     if folder is not None:
-        check_output(folder)
+        check_folder(folder)
     found = measured(
         networks, store, tails=tails, replicas=replicas, clustering=clustering, seed=seed
     )
@@ -329,15 +329,15 @@ def answered(
     output: Format,
 ) -> None:
     """Print the plan, or agree to it, train and print the answer."""
+    from ncselect.answer_files import check_folder
     from ncselect.progress import Progress
-    from ncselect.reproduction.result import check_output
 
     if plan:
         rows = ready.plan.to_dict()["runs"]
         printed(ready.plan, output, as_csv=lambda: show(rows, Format.csv))
         return
     if folder is not None:
-        check_output(folder)
+        check_folder(folder)
     agreed(ready.plan, is_long=ready.plan.is_long, yes=yes)
     runs = [job.spec.model for job in ready.jobs]
     with resumable(), Progress(runs, epochs, beta="", console=err) as watch:

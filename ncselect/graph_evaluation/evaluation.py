@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncselect.answer_files import write_answer
 from ncselect.graph_evaluation.chosen import Chosen, chosen_runs
 from ncselect.graph_evaluation.question import Question, controls
 from ncselect.graphs.prediction.classification import Classification, classification
@@ -124,9 +125,8 @@ class Evaluation:
         InputError
             If nothing can be written there.
         """
-        from ncselect.graph_evaluation.figures import written
-
-        return written(self, Path(folder), command=command)
+        document = {"command": command, **self.to_dict()}
+        return write_answer(Path(folder), {"evaluation": document}, self.figures())
 
     def __rich__(self) -> RenderableType:
         """Return the tables for a terminal."""

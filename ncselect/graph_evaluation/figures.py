@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ncselect.graphs.prediction.judging import ClassifierScore
 from ncselect.plots.accuracies import AccuracyFigure, AccuracyPanel, AccuracySeries
 from ncselect.plots.bars import Bar, BarFigure, BarPanel
 from ncselect.plots.class_curves import ClassCurves, ClassCurvesFigure, ClassCurvesPanel
-from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from ncselect.graph_evaluation.evaluation import Evaluation, Explanation
@@ -47,29 +44,6 @@ def figures(found: Evaluation) -> dict[str, AnyFigure]:
         made[f"importances-{_slug(one.inputs)}"] = _importances(one)
         made[f"trajectories-{_slug(one.inputs)}"] = _trajectories(found, one)
     return made
-
-
-def written(found: Evaluation, folder: Path, *, command: str) -> tuple[Path, ...]:
-    """Write an evaluation and its figures; see ``Evaluation.save``."""
-    from ncselect.plots import drawn, save
-
-    document = {"command": command, **found.to_dict()}
-    paths = [folder / "evaluation.json"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=1, ensure_ascii=False)
-        paths[0].write_text(text + "\n", encoding="utf-8")
-        for name, values in figures(found).items():
-            figure = drawn(values)
-            for suffix in (".svg", ".png"):
-                paths.append(folder / f"{name}{suffix}")
-                save(figure, paths[-1])
-    except OSError as error:
-        raise InputError(
-            f"out: nothing can be written to '{folder}' ({error.strerror}); name a folder of your "
-            "own"
-        ) from error
-    return tuple(paths)
 
 
 def _accuracies(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from ncselect.plots import AnyFigure, drawn, save
+from ncselect.answer_files import write_answer
+from ncselect.plots import AnyFigure, drawn
 from ncselect.reproduction.libraries import library_versions
-from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,15 +119,12 @@ class Result:
         InputError
             If nothing can be written there.
         """
-        check_output(folder)
-        text = json.dumps(self.to_json(command=command), indent=1, ensure_ascii=False)
-        document = folder / f"{self.target}.json"
-        document.write_text(text + "\n", encoding="utf-8")
-        figure = self.figure()
-        vector, pixels = folder / f"{self.target}.svg", folder / f"{self.target}.png"
-        for path in (vector, pixels):
-            save(figure, path)
-        return document, vector, pixels
+        return write_answer(
+            folder,
+            {self.target: self.to_json(command=command)},
+            {self.target: self.drawing},
+            argument="output",
+        )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render for a terminal."""
@@ -173,25 +168,6 @@ class Result:
         ]
         parts += [f"<p><small>{escape(line)}</small></p>" for line in self.notes]
         return "".join(parts)
-
-
-def check_output(folder: Path) -> None:
-    """Make the folder of the files if it is not there.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made, or cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"output: nothing can be written to '{folder}' ({error.strerror}); name a folder of "
-            "your own"
-        ) from None
 
 
 def _plain(value: Any) -> Any:

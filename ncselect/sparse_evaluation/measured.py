@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ncselect.answer_files import write_answer
 from ncselect.arguments import check_seed, is_whole
 from ncselect.measures.bipartite import bipartite_network
 from ncselect.measures.degrees import network_distributions, survival
@@ -278,28 +279,17 @@ def save_figures(found: Sequence[Measured], folder: Path) -> tuple[Path, ...]:
     InputError
         If nothing can be written there.
     """
-    from ncselect.plots import drawn, save
-
     slugs = _slugs([*_by_network(found)])
     kinds: Mapping[str, dict[str, AnyFigure]] = {
         "degrees": degree_figures(found),
         "courses": course_figures(found),
     }
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind, figures in kinds.items():
-            for network, values in figures.items():
-                figure = drawn(values)
-                for suffix in (".svg", ".png"):
-                    paths.append(folder / f"{kind}-{slugs[network]}{suffix}")
-                    save(figure, paths[-1])
-    except OSError as error:
-        raise InputError(
-            f"out: nothing can be written to '{folder}' ({error.strerror}); name a folder of your "
-            "own"
-        ) from error
-    return tuple(paths)
+    named = {
+        f"{kind}-{slugs[network]}": values
+        for kind, figures in kinds.items()
+        for network, values in figures.items()
+    }
+    return write_answer(folder, {}, named)
 
 
 def _slugs(names: Sequence[str]) -> dict[str, str]:

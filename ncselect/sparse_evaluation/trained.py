@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 import statistics
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ncselect.answer_files import write_answer
 from ncselect.types import RunRecord
-from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -231,25 +230,8 @@ class SparseTrained:
         InputError
             If nothing can be written there.
         """
-        from ncselect.plots import drawn, save
-
-        place = Path(folder)
-        paths = [place / "trained.json"]
         document = {"command": command, **self.to_dict()}
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            paths[0].write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-            for name, values in self.figures().items():
-                figure = drawn(values)
-                for suffix in (".svg", ".png"):
-                    paths.append(place / f"{name}{suffix}")
-                    save(figure, paths[-1])
-        except OSError as error:
-            raise InputError(
-                f"out: nothing can be written to '{place}' ({error.strerror}); name a folder of "
-                "your own"
-            ) from error
-        return tuple(paths)
+        return write_answer(Path(folder), {"trained": document}, self.figures())
 
     def __rich__(self) -> RenderableType:
         """Return the tables for a terminal."""
