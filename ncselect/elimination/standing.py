@@ -1,0 +1,116 @@
+"""How far a race between candidates has come, and what may happen next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncselect.types import Estimates, RunRecord
+from zoo.errors import InputError
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a strategy sees before it decides.
+
+    Attributes
+    ----------
+    records
+        Model → what was observed of it, of those still in the race: the likeliest best first, all
+        for equally many epochs.
+    estimates
+        Of these, in the same order; empty before anything is known.
+    prices
+        Model → what an epoch of it costs, known or taken for that of the others.
+    spent, budget
+        What was paid so far, and what may be; in the unit of the prices.
+    most
+        Epochs beyond which nobody is observed.
+    entered
+        How many candidates began.
+    """
+
+    records: Mapping[str, RunRecord]
+    estimates: Estimates
+    prices: Mapping[str, float]
+    spent: float
+    budget: float
+    most: int
+    entered: int
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those still in the race, the likeliest best first."""
+        return tuple(self.records)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that all of them have shown."""
+        return max((record.epochs for record in self.records.values()), default=0)
+
+    @property
+    def left(self) -> float:
+        """What may still be spent."""
+        return self.budget - self.spent
+
+    def affordable(self, models: tuple[str, ...], share: float | None = None) -> int:
+        """Return how many further epochs of all these models can be paid, within ``most``.
+
+        Parameters
+        ----------
+        models
+            Some of those in the race.
+        share
+            What to pay them of; by default all that is left.
+        """
+        price = sum(self.prices[model] for model in models)
+        paid = self.left if share is None else min(share, self.left)
+        possible = paid / price + 1e-9 if price > 0 else math.inf
+        return math.floor(max(0.0, min(possible, self.most - self.epochs)))
+
+    def draws(self) -> NDArray[np.float64]:
+        """Return joint draws of the final accuracies, shape (draws, models).
+
+        Those of the estimates; else independent normal ones of their means and standard
+        deviations, always the same.
+
+        Raises
+        ------
+        InputError
+            If the method that estimates says neither.
+        """
+        if self.estimates.draws is not None:
+            return np.asarray(self.estimates.draws)
+        mean = np.array([one.mean for one in self.estimates.estimates])
+        sd = np.array([one.sd for one in self.estimates.estimates])
+        if not (np.isfinite(mean).all() and np.isfinite(sd).all()):
+            raise InputError(
+                f"method '{self.estimates.method}' does not say how sure it is, so that nobody can "
+                "be dropped for being improbable; choose combined, or another strategy"
+            )
+        return np.random.default_rng(0).normal(mean, sd, (DRAWS, len(mean)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a strategy decides.
+
+    Attributes
+    ----------
+    dropped
+        Model → why it is out of the race.
+    epochs
+        Epoch to which all others are observed next.
+    settled
+        Why nothing more is needed; empty if something is.
+    """
+
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    epochs: int = 0
+    settled: str = ""

@@ -1,0 +1,260 @@
+"""Races between candidates: budgets, strategies, decisions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from made_runs import made_run, rising_curve
+
+from ncselect.elimination.race import race
+from ncselect.elimination.replay import Replay
+from ncselect.elimination.standing import Standing
+from ncselect.elimination.strategies import STRATEGIES, strategy
+from ncselect.methods import method
+from ncselect.types import Estimate, Estimates
+from zoo.errors import InputError, UnknownNameError
+
+HORIZON = 20
+NAMES = [*STRATEGIES]
+
+
+def made_pool(seed, size=6, epochs=HORIZON):
+    """Return finished runs of different final accuracies, noise and prices."""
+    rng = np.random.default_rng(seed)
+    runs = {}
+    for place, final in enumerate(rng.permutation(np.linspace(0.5, 0.9, size))):
+        curve = rising_curve(final, 1.0, epochs, rng, noise=0.01)
+        run = made_run(f"net {place}", curve, truth={epochs: float(final)})
+        price = float(rng.uniform(1, 4))
+        seen = tuple(dataclasses.replace(one, seconds=price) for one in run.observations)
+        runs[run.spec.model] = dataclasses.replace(run, observations=seen)
+    return runs
+
+
+def raced(name, runs, *, budget=math.inf, most=HORIZON - 1, by="last-value", unit="seconds"):
+    runner = Replay(runs, unit=unit)
+    estimate = method(by).estimate
+    before = {model: run.observed(0) for model, run in runs.items()}
+    return race(strategy(name), runner, estimate, before, most=most, budget=budget), runner
+
+
+def best(runs):
+    return max(runs, key=lambda model: runs[model].truth[HORIZON])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", range(2))
+def test_no_epoch_is_begun_that_does_not_fit_and_everybody_is_accounted_for(name, seed):
+    runs = made_pool(seed)
+    whole = sum(HORIZON * one.observations[1].seconds for one in runs.values())
+    for share in (0.0, 0.02, 0.1, 0.4):
+        found, runner = raced(name, runs, budget=share * whole, by="combined")
+        paid = sum(
+            found.records[model].epochs * runs[model].observations[1].seconds for model in runs
+        )
+        assert runner.spent == pytest.approx(paid)
+        assert paid <= share * whole * (1 + 1e-6)
+        assert sorted(found.order) == sorted(runs)
+        assert {*found.standing.models}.isdisjoint(found.dropped)
+        told = [model for one in found.decisions if one.what == "dropped" for model in one.models]
+        assert told == [*found.dropped]
+        assert [one.what for one in found.decisions].count("ended") == 1
+        assert [one.spent for one in found.decisions] == sorted(
+            one.spent for one in found.decisions
+        )
+        again, _ = raced(name, runs, budget=share * whole, by="combined")
+        assert (again.order, again.decisions) == (found.order, found.decisions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_dropped_is_observed_any_further_and_the_truth_stays_hidden(name):
+    runs = made_pool(5)
+    found, _ = raced(name, runs, by="combined")
+    left = max(found.records[model].epochs for model in found.standing.models)
+    assert all(one.epochs <= left for one in found.records.values())
+    assert all(not one.truth for one in found.records.values())
+    dropped_at = {
+        model: one.epochs
+        for one in found.decisions
+        if one.what == "dropped"
+        for model in one.models
+    }
+    for model, epochs in dropped_at.items():
+        assert found.records[model].epochs == epochs
+
+
+def test_the_uniform_race_is_an_ordinary_ranking():
+    runs = made_pool(1)
+    found, runner = raced("uniform", runs, most=7, by="combined")
+    estimates = method("combined").estimate([one.observed(7) for one in runs.values()])
+    order = sorted(estimates.estimates, key=lambda one: -one.score)
+    assert list(found.order) == [one.model for one in order]
+    assert not found.dropped
+    assert runner.spent == pytest.approx(
+        7 * sum(one.observations[1].seconds for one in runs.values())
+    )
+
+
+def halved(runs, budget, eta):
+    """Successive halving written out: Jamieson and Talwalkar 2016, algorithm 1, unit prices."""
+    going, seen = [*runs], 0
+    rounds = math.ceil(math.log(len(runs), eta))
+    for _ in range(rounds):
+        seen += max(1, math.floor(budget / (len(going) * rounds)))
+        last = {model: runs[model].curve("validation-accuracy")[seen - 1] for model in going}
+        going = sorted(going, key=lambda model: -last[model])[: math.ceil(len(going) / eta)]
+    return going
+
+
+@pytest.mark.parametrize(
+    ("size", "eta", "budget"), [(8, 2, 48), (9, 3, 54), (8, 2, 24), (5, 2, 30)]
+)
+def test_successive_halving_is_the_published_algorithm(size, eta, budget):
+    for seed in range(5):
+        runs = made_pool(seed, size)
+        found, runner = raced(
+            f"successive-halving:eta={eta}", runs, budget=float(budget), unit="epochs"
+        )
+        expected = halved(runs, budget, eta)
+        assert found.order[0] == expected[0]
+        assert runner.spent <= budget
+
+
+def test_successive_halving_without_a_budget_ends_its_rounds_at_powers():
+    found, _ = raced("successive-halving:eta=2", made_pool(0, 8), unit="epochs")
+    rounds = [one.reason for one in found.decisions if one.what == "observed"]
+    assert rounds == ["up to epoch 1", "up to epoch 2", "up to epoch 4"]
+    assert sorted(one.epochs for one in found.records.values()) == [1] * 4 + [2] * 2 + [4] * 2
+
+
+def test_only_the_best_after_one_epoch_go_on():
+    runs = made_pool(3)
+    first = {model: one.curve("validation-accuracy")[0] for model, one in runs.items()}
+    kept = sorted(runs, key=lambda model: -first[model])[:2]
+    found, _ = raced("top-after-one:top=2", runs, most=5)
+    assert {*found.standing.models} == {*kept}
+    assert {model: one.epochs for model, one in found.records.items()} == {
+        model: 5 if model in kept else 1 for model in runs
+    }
+
+
+def normal(**candidates):
+    """Return an estimator that says mean and sd of each candidate, whatever was observed."""
+
+    def estimate(records):
+        models = [one.spec.model for one in records]
+        each = tuple(Estimate(model, *candidates[model.replace(" ", "_")]) for model in models)
+        means, sds = np.array([[one.mean, one.sd] for one in each]).T
+        draws = np.random.default_rng(1).normal(means, sds, (20_000, len(each)))
+        return Estimates("made", each, {}, draws=draws)
+
+    return estimate
+
+
+def test_who_is_expected_to_gain_too_little_is_dropped_with_the_number():
+    runs = made_pool(0, 3)
+    # E[max(0, X)] of X ~ N(−.1, .05²) is .05·(φ(2) − 2·(1 − Φ(2))) = .000425; of N(−.02, …) .0115
+    estimate = normal(net_0=(0.8, 1e-9), net_1=(0.7, 0.05), net_2=(0.78, 0.05))
+    before = {model: run.observed(0) for model, run in runs.items()}
+    found = race(strategy("confident:chance=0"), Replay(runs), estimate, before, most=1)
+    assert not found.dropped  # decided after the epoch, but there is none to come
+    found = race(strategy("confident:chance=0"), Replay(runs), estimate, before, most=2)
+    assert found.order == ("net 0", "net 2", "net 1")
+    assert "gain 0.04" in found.dropped["net 1"]
+    assert [found.records[f"net {k}"].epochs for k in range(3)] == [2, 1, 2]
+    found = race(strategy("confident:gain=0,chance=10"), Replay(runs), estimate, before, most=2)
+    assert found.dropped == {"net 1": "P(best) 0.021"} or "P(best)" in found.dropped["net 1"]
+
+
+def test_it_is_settled_when_the_pick_is_expected_to_lose_little():
+    runs = made_pool(0, 2)
+    before = {model: run.observed(0) for model, run in runs.items()}
+    estimate = normal(
+        net_0=(0.8, 0.001), net_1=(0.8, 0.001)
+    )  # E|X|/2 of N(0, 2·.001²): .056 points
+    found = race(strategy("confident"), Replay(runs), estimate, before, most=16)
+    assert found.decisions[-1].reason == "the pick is expected to lose 0.056 points"
+    assert max(one.epochs for one in found.records.values()) == 1
+
+
+def test_failed_candidates_leave_the_race_with_their_reason():
+    runs = made_pool(2, 4)
+    runs["net 1"] = dataclasses.replace(
+        runs["net 1"],
+        status="failed",
+        error="diverged",
+        observations=runs["net 1"].observations[:3],
+    )
+
+    class Failing(Replay):
+        def observe(self, models, epochs, budget):
+            found = super().observe(models, epochs, budget)
+            return {
+                model: runs[model] if model == "net 1" and epochs > 2 else one
+                for model, one in found.items()
+            }
+
+    before = {model: run.observed(0) for model, run in runs.items()}
+    found = race(strategy("uniform"), Failing(runs), method("last-value").estimate, before, most=5)
+    assert found.dropped == {"net 1": "diverged"}
+    assert found.order[-1] == "net 1"
+
+
+def test_a_budget_that_ends_in_mid_round_keeps_those_who_got_there():
+    runs = {
+        model: dataclasses.replace(
+            run, observations=tuple(dataclasses.replace(o, seconds=1.0) for o in run.observations)
+        )
+        for model, run in made_pool(4, 4).items()
+    }
+    found, runner = raced("confident:gain=0,chance=0,regret=0", runs, budget=7.0, by="combined")
+    assert runner.spent == 7
+    assert [found.records[model].epochs for model in found.order] == [2, 2, 2, 1]
+    assert found.dropped[found.order[-1]] == "the budget was spent before its epoch 2"
+    assert found.decisions[-1].reason == "the budget is spent"
+
+
+def test_what_is_affordable_is_whole_epochs_of_all():
+    runs = made_pool(0, 3)
+    standing = Standing(
+        {model: run.observed(2) for model, run in runs.items()},
+        Estimates("made", (), {}),
+        dict(zip(runs, (1.0, 2.0, 3.0), strict=True)),
+        spent=10.0,
+        budget=40.0,
+        most=9,
+        entered=3,
+    )
+    assert standing.epochs == 2
+    assert standing.affordable(standing.models) == 5
+    assert standing.affordable(standing.models, share=13.0) == 2
+    assert standing.affordable(standing.models[:1]) == 7  # 9 epochs at most
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("hyperband", UnknownNameError, "confident"),
+        ("confident:gian=1", InputError, "gain, chance, regret, growth"),
+        ("successive-halving:eta=two", InputError, "a whole number"),
+        ("successive-halving:eta=1", InputError, "2 or more"),
+        ("top-after-one:top=0", InputError, "1 or more"),
+        ("confident:gain=-1", InputError, r"\[0, 100\)"),
+    ],
+)
+def test_unusable_strategies_say_the_remedy(text, error, said):
+    with pytest.raises(error, match=said):
+        strategy(text)
+
+
+def test_methods_that_are_never_sure_cannot_drop_by_probability():
+    def unsure(records):
+        return Estimates("made", tuple(Estimate(one.spec.model, 0.8) for one in records), {})
+
+    runs = made_pool(0, 2)
+    before = {model: run.observed(0) for model, run in runs.items()}
+    with pytest.raises(InputError, match="method 'made' does not say how sure it is"):
+        race(strategy("confident"), Replay(runs), unsure, before, most=4)
