@@ -66,12 +66,16 @@ class Job:
     saves: str | None = None
 
 
+Admit = Callable[[Job], Job | None]
+
+
 def complete(
     jobs: Sequence[Job],
     store: RunStore,
     *,
     workers: int = 1,
     watch: Watch = lambda _model, _event: None,
+    admit: Admit = lambda job: job,
 ) -> list[RunRecord]:
     """Bring every job to its scores and epochs and return the records, in the jobs' order.
 
@@ -93,6 +97,9 @@ def complete(
         Called with a model's name and each event of its process: ``stored``, or ``features``
         (images are passed through the candidate), ``scored`` (``values``, ``reasons``),
         ``started``, ``progress``, ``observation``, and ``failed``.
+    admit
+        Called with a job when its process is due; returns it as it is to be done by then, with
+        fewer epochs or as it is, or None to leave it.
 
     Returns
     -------
@@ -127,7 +134,7 @@ def complete(
             records[index] = record
             watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
     with _Pool(workers) as pool:
-        for one, reason in pool.finish(waiting, watch):
+        for one, reason in pool.finish(waiting, watch, admit):
             stored = None if one.job.epochs is None else store.run(one.job.spec)
             record = RunRecord(one.job.spec) if stored is None else stored.record()
             records[one.index] = record if reason is None else _failed(record, reason)
@@ -258,17 +265,25 @@ class _Pool:
             os.close(one.pipe)
 
     def finish(
-        self, waiting: Sequence[_Waiting], watch: Watch
+        self, waiting: Sequence[_Waiting], watch: Watch, admit: Admit
     ) -> Iterator[tuple[_Waiting, str | None]]:
-        """Start the processes in turn; yield each when it ends, with the reason if it failed."""
+        """Start the processes in turn; yield each when it ends, with the reason if it failed.
+
+        One that is not admitted is yielded without having been started.
+        """
         queue = list(waiting)
         with selectors.DefaultSelector() as selector:
             while queue or self._running:
                 while queue and len(self._running) < self._workers:
-                    one = _start(queue.pop(0))
+                    due = queue.pop(0)
+                    job = admit(due.job)
+                    if job is None:
+                        yield due, None
+                        continue
+                    one = _start(dataclasses.replace(due, job=job))
                     self._running.append(one)
                     selector.register(one.pipe, selectors.EVENT_READ, one)
-                for key, _ in selector.select():
+                for key, _ in selector.select() if self._running else ():
                     one = key.data
                     chunk = os.read(one.pipe, 1 << 16)
                     if chunk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import shutil
@@ -102,6 +103,8 @@ class Plan:
         Free space where the store lies.
     other_settings
         What the store's other runs of these candidates on this dataset did differently.
+    budget
+        Seconds after which it ends.
     """
 
     runs: tuple[PlannedRun, ...]
@@ -109,6 +112,7 @@ class Plan:
     workers: int
     free_megabytes: float
     other_settings: tuple[str, ...]
+    budget: float = math.inf
 
     @property
     def seconds(self) -> float:
@@ -122,7 +126,14 @@ class Plan:
         Networks whose time is unknown count as what they would take if they were of ``SUPPOSED``.
         """
         each = (run.supposed_seconds if np.isnan(run.seconds) else run.seconds for run in self.runs)
-        return self._together(list(each)) > LONG_SECONDS
+        return min(self._together(list(each)), self.budget) > LONG_SECONDS
+
+    @property
+    def seconds_per_epoch(self) -> dict[str, float]:
+        """Model → seconds that an epoch is expected to take; nan where nothing is known."""
+        return {
+            run.model: run.seconds / run.epochs if run.epochs else math.nan for run in self.runs
+        }
 
     def _together(self, seconds: Sequence[float]) -> float:
         return max([sum(seconds) / self.workers, *seconds], default=0.0)
@@ -130,6 +141,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
         document = dataclasses.asdict(self)
+        document["budget"] = None if math.isinf(self.budget) else self.budget
         for run in document["runs"]:
             for name in ("seconds", "disk_megabytes"):
                 run[name] = None if np.isnan(run[name]) else round(run[name])
@@ -164,12 +176,19 @@ class Plan:
             f"{np.nansum([run.disk_megabytes for run in self.runs]):.0f} MB of "
             f"{self.free_megabytes:.0f} MB free disk."
         )
+        if math.isfinite(self.budget):
+            total += f" It ends after {duration(self.budget)}, as budgeted."
         lines = [Text(line, style="dim") for line in self.other_settings]
         return Group(table, *lines, Text(total))
 
 
 def planned(
-    jobs: Sequence[Job], store: RunStore, missing: Mapping[str, str], *, workers: int = 1
+    jobs: Sequence[Job],
+    store: RunStore,
+    missing: Mapping[str, str],
+    *,
+    workers: int = 1,
+    budget: float = math.inf,
 ) -> Plan:
     """Work out what the jobs will cost; train nothing.
 
@@ -183,6 +202,8 @@ def planned(
         Candidates that cannot be run.
     workers
         Runs at a time.
+    budget
+        Seconds after which it ends.
     """
     records = store.records()
     speed = cache(matrix_product_speed)
@@ -194,6 +215,7 @@ def planned(
         other_settings=_other_settings(
             [job.spec for job in jobs if job.epochs is not None], records
         ),
+        budget=budget,
     )
 
 

@@ -42,6 +42,9 @@ class Ranking:
         Further epochs → how probable the then best pick is expected to be the best.
     records
         Model → its run.
+    decisions
+        Where candidates were dropped on the way: everything that was decided, in order, as JSON
+        values, see ``ncselect.elimination``.
     """
 
     rows: tuple[Row, ...]
@@ -52,6 +55,7 @@ class Ranking:
     others: tuple[str, ...] = ()
     outlook: Mapping[int, float] = field(default_factory=dict)
     records: Mapping[str, RunRecord] = field(default_factory=dict, repr=False, compare=False)
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def best(self) -> str:
@@ -145,6 +149,7 @@ class Ranking:
             "failed": dict(self.failed),
             "notes": list(self.notes),
             "outlook": dict(self.outlook),
+            "decisions": [dict(one) for one in self.decisions],
         }
 
     def to_json(self) -> str:

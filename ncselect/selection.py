@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,11 @@ from typing import Any
 from ncselect.answers import not_told_of
 from ncselect.arguments import check_recorded, check_seed, check_settings, check_whole, is_whole
 from ncselect.background import PathOrPaths, background
+from ncselect.elimination.live import Live
+from ncselect.elimination.placing import placed
+from ncselect.elimination.race import Strategy, race
+from ncselect.elimination.strategies import DEFAULT as DEFAULT_STRATEGY
+from ncselect.elimination.strategies import strategy as named_strategy
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
 from ncselect.history import of_their_protocol, protocol_of
@@ -20,12 +26,12 @@ from ncselect.methods import DEFAULT, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
 from ncselect.ordering import ranked
 from ncselect.plan import Plan, planned
-from ncselect.progress import Progress
+from ncselect.progress import Progress, duration
 from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
 from ncselect.spec import Settings
 from ncselect.store import RunStore
-from ncselect.types import Background
+from ncselect.types import Background, RunRecord
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -55,6 +61,10 @@ class Selection:
         Where runs are kept.
     workers
         Runs at a time.
+    strategy
+        Who is dropped on the way; None: nobody.
+    budget
+        Seconds that may be spent; inf: as many as are needed.
     """
 
     jobs: tuple[Job, ...]
@@ -64,11 +74,15 @@ class Selection:
     others: tuple[Method, ...]
     store: RunStore
     workers: int
+    strategy: Strategy | None = None
+    budget: float = math.inf
 
     @cached_property
     def plan(self) -> Plan:
         """What answering will cost."""
-        return planned(self.jobs, self.store, self.missing, workers=self.workers)
+        return planned(
+            self.jobs, self.store, self.missing, workers=self.workers, budget=self.budget
+        )
 
     @property
     def epochs(self) -> int:
@@ -89,6 +103,8 @@ class Selection:
         watch
             Called with a candidate's name and each event of its run.
         """
+        if self.strategy is not None:
+            return self._raced(self.strategy, watch)
         records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
         seen = [record.observed(self.epochs) for record in records]
         method, *others = (not_told_of(one, seen) for one in (self.method, *self.others))
@@ -100,6 +116,35 @@ class Selection:
             failed=self.missing,
             beside=[other.estimate(seen) for other in others],
         )
+        return self._with_notes(ranking, seen, method)
+
+    def _raced(self, strategy: Strategy, watch: Watch) -> Ranking:
+        """Train in rounds, drop on the way, and rank."""
+        runner = Live(
+            self.jobs,
+            self.store,
+            workers=self.workers,
+            watch=watch,
+            expected=self.plan.seconds_per_epoch,
+        )
+        before = runner.scored()
+        method = not_told_of(self.method, [*before.values()])
+        found = race(
+            strategy, runner, method.estimate, before, most=self.epochs, budget=self.budget
+        )
+        seen = [*found.standing.records.values()]
+        beside = [not_told_of(one, seen).estimate(seen) for one in self.others]
+        ranking = placed(
+            found, dataset=self.dataset.name, beta=self.beta, failed=self.missing, beside=beside
+        )
+        last = found.decisions[-1]
+        ended = f"{strategy.name}: ended after {duration(last.spent)}: {last.reason}."
+        return self._with_notes(
+            dataclasses.replace(ranking, notes=(ended, *ranking.notes)), seen, method
+        )
+
+    def _with_notes(self, ranking: Ranking, seen: Sequence[RunRecord], method: Method) -> Ranking:
+        """Add what was not used of the history, and where the ranking is to be doubted."""
         given = getattr(self.method, "history", ())
         fitting = of_their_protocol(given, seen)
         left = []
@@ -138,6 +183,8 @@ def selection(
     workers: int = 1,
     threads: int | None = None,
     keep: bool = False,
+    budget: float | None = None,
+    eliminate: bool | str = False,
     prepared: Any = None,
 ) -> Selection:
     """Check every argument, read the candidates, prepare the images; train nothing.
@@ -155,7 +202,12 @@ def selection(
     check_seed(seed)
     known = background(history=history, experience=experience, horizon=horizon)
     chosen_methods = _methods(method_name, known)
+    strategy = _strategy(eliminate, budget)
+    if epochs is None and budget is not None:
+        epochs = horizon
     epochs = _observed(epochs, horizon, chosen_methods)
+    if strategy is not None and not epochs:
+        raise InputError("eliminate: nobody is trained, so that nobody can be dropped; give epochs")
     settings = Settings() if settings is None else settings
     check_settings(settings)
     for one in chosen_methods:
@@ -187,7 +239,17 @@ def selection(
         scores=frozenset().union(*(one.scores for one in chosen_methods)),
     )
     first, *others = chosen_methods
-    return Selection(jobs, missing, data, first, tuple(others), run_store, workers)
+    return Selection(
+        jobs,
+        missing,
+        data,
+        first,
+        tuple(others),
+        run_store,
+        workers,
+        strategy=strategy,
+        budget=math.inf if budget is None else float(budget),
+    )
 
 
 def select(
@@ -211,6 +273,8 @@ def select(
     workers: int = 1,
     threads: int | None = None,
     keep: bool = False,
+    budget: float | None = None,
+    eliminate: bool | str = False,
     progress: bool = True,
 ) -> Ranking:
     """Rank pre-trained networks for a dataset after a few epochs of fine-tuning each.
@@ -249,6 +313,12 @@ def select(
         Runs at a time, and threads of each.
     keep
         Keep the checkpoints of runs that reach the horizon.
+    budget
+        Seconds that may be spent; no more than an epoch beyond them is. Candidates are then
+        dropped on the way, and observed for up to ``horizon`` epochs if ``epochs`` is not given.
+    eliminate
+        Drop candidates on the way: True, or a strategy, ``NAME`` or ``NAME:OPTION=NUMBER,…``, see
+        ``ncselect strategies``.
     progress
         Show how far the runs have come.
 
@@ -288,6 +358,8 @@ def select(
         workers=workers,
         threads=threads,
         keep=keep,
+        budget=budget,
+        eliminate=eliminate,
     )
     if not progress:
         return chosen.ranking()
@@ -302,6 +374,17 @@ def _methods(named: str | Sequence[str], known: Background) -> list[Method]:
     if not names:
         raise InputError(f"method: none came; name one or more, such as '{DEFAULT}'")
     return [parsed_method(name, known) for name in dict.fromkeys(names)]
+
+
+def _strategy(eliminate: bool | str, budget: float | None) -> Strategy | None:
+    """Return who is to be dropped on the way; with a budget somebody always is."""
+    if budget is not None and not (
+        isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0
+    ):
+        raise InputError(f"budget: {budget!r} came; give seconds, more than 0")
+    if eliminate is False:
+        return None if budget is None else named_strategy(DEFAULT_STRATEGY)
+    return named_strategy(DEFAULT_STRATEGY if eliminate is True else eliminate)
 
 
 def _observed(epochs: int | None, horizon: int, methods: Sequence[Method]) -> int:

@@ -1,4 +1,4 @@
-"""ncselect models, datasets, methods, runs: what there is."""
+"""ncselect models, datasets, methods, strategies, runs: what there is."""
 
 from __future__ import annotations
 
@@ -68,6 +68,17 @@ def methods(output: FormatOption = Format.table) -> None:
             "needs": ", ".join(sorted(one.signals | {SCORES[score].needs for score in one.scores})),
         }
         for name, one in ((name, method(name)) for name in METHODS)
+    ]
+    show(rows, output)
+
+
+def strategies(output: FormatOption = Format.table) -> None:
+    """List who is dropped when, where candidates are eliminated on the way."""
+    from ncselect.elimination.strategies import STRATEGIES
+
+    rows = [
+        {"strategy": name, "summary": one.summary, "options": ", ".join(one.options)}
+        for name, one in STRATEGIES.items()
     ]
     show(rows, output)
 

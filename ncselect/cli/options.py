@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,15 @@ def integers(option: str, text: str, least: int = 1) -> list[int]:
         allowed = "positive numbers" if least else "positive numbers, or 0 for no training"
         raise InputError(f"{option}: '{text}' came; give {allowed}, such as 5,10")
     return numbers
+
+
+def seconds(option: str, text: str) -> float:
+    """Return the seconds of a time such as ``90s`` or ``1h30m``, or raise naming the option."""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+    if not parts or "".join(map("".join, parts)) != text:
+        raise InputError(f"{option}: '{text}' came; give a time such as 90s, 20m or 1h30m")
+    return sum(float(number) * units[unit] for number, unit in parts)
 
 
 def pair(option: str, text: str) -> tuple[str, str]:

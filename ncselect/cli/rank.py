@@ -14,6 +14,7 @@ from ncselect.cli.options import (
     StoreOption,
     err,
     integers,
+    seconds,
 )
 from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
@@ -111,6 +112,20 @@ def rank(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs that reach the horizon.")
     ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Time that may be spent, such as 20m or 1h30m; candidates are dropped on the way, "
+            "and observed for up to the horizon if --epochs is not given."
+        ),
+    ] = None,
+    eliminate: Annotated[
+        bool, typer.Option("--eliminate", help="Drop improbable candidates on the way.")
+    ] = False,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Who is dropped when: NAME or NAME:OPTION=NUMBER,…; see 'strategies'."),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
     output: FormatOption = Format.table,
@@ -160,6 +175,8 @@ def rank(
             workers=workers,
             threads=threads,
             keep=keep,
+            budget=None if budget is None else seconds("budget", budget),
+            eliminate=strategy or eliminate,
             prepared=prepared,
         )
     if plan:

@@ -81,6 +81,22 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A candidate that left the race.
+
+    Attributes
+    ----------
+    reason
+        Why.
+    standing
+        What was known when it did.
+    """
+
+    reason: str
+    standing: Standing
+
+
+@dataclass(frozen=True)
 class Race:
     """How it ended.
 
@@ -91,14 +107,14 @@ class Race:
     records
         Model → everything that was observed of it, of all candidates.
     dropped
-        Model → why, in the order in which they were dropped.
+        Model → why and when, in the order in which they were dropped.
     decisions
         Everything that was decided, in order.
     """
 
     standing: Standing
     records: Mapping[str, RunRecord]
-    dropped: Mapping[str, str]
+    dropped: Mapping[str, Dropped]
     decisions: tuple[Decision, ...]
 
     @property
@@ -158,7 +174,7 @@ class _Course:
         self._seen = seen
         self._most = most
         self._budget = budget
-        self._dropped: dict[str, str] = {}
+        self._dropped: dict[str, Dropped] = {}
         self._decisions: list[Decision] = []
         self._stand([*seen])
 
@@ -186,6 +202,7 @@ class _Course:
     def _observe(self, epochs: int) -> str:
         """Observe those in the race up to an epoch; return why that ends it, if it does."""
         going = self._standing.models
+        before = {model: self._seen[model].epochs for model in going}
         self._seen |= self._runner.observe(going, epochs, self._budget)
         failed = {
             model: record.error or "its run failed"
@@ -200,15 +217,22 @@ class _Course:
         short = [model for model in going if model not in failed and model not in there]
         if there:
             self._tell("observed", there, f"up to epoch {epochs}")
+        moved = any(self._seen[model].epochs > before[model] for model in going)
+        prices = self._prices(short)
+        if moved and any(self._runner.spent + prices[model] <= self._budget for model in short):
+            self._drop(failed)
+            return ""  # an epoch that was dearer than it seemed has cut the round short
+        if not there and not self._standing.epochs:  # of those never observed nothing is known
+            epochs, short = 1, [model for model in short if not self._seen[model].epochs]
         late = dict.fromkeys(short, f"the budget was spent before its epoch {epochs}")
-        self._drop(failed | (late if there else {}))
-        return "the budget is spent" if short else ""
+        self._drop(failed | (late if len(late) + len(failed) < len(going) else {}))
+        return "the budget is spent" if len(there) + len(failed) < len(going) else ""
 
     def _drop(self, reasons: Mapping[str, str]) -> None:
         """Take candidates out of the race, the likeliest best among them last."""
         for model in reversed(self._standing.models):
             if model in reasons:
-                self._dropped[model] = reasons[model]
+                self._dropped[model] = Dropped(reasons[model], self._standing)
                 self._tell("dropped", [model], reasons[model])
         self._stand([model for model in self._standing.models if model not in reasons])
 
@@ -240,7 +264,7 @@ class _Course:
         )
         if order:
             for model in found.refused:
-                self._dropped[model] = found.refused[model]
+                self._dropped[model] = Dropped(found.refused[model], self._standing)
                 self._tell("dropped", [model], found.refused[model])
 
     def _shown(self, model: str) -> int:
