@@ -1,0 +1,273 @@
+"""Accuracy lost by the pick against what finding it cost: strategies that drop candidates.
+
+Whole trainings are shown to each strategy as it would have seen them, with a budget of some shares
+of what training every candidate to the end costs; the final training of the pick is not counted.
+
+    python -m bench.regret_cost SOURCE … [--hyperparameters DATASET=FILE] [--pools 200] > FILE.json
+
+A source is a file of plain curves, of which random pools of 17 of a dataset are drawn and an epoch
+of anybody costs the same; or a store, whose runs are one pool and cost the seconds they took, and a
+start of a process each time that somebody goes on. Beside: Optuna's pruners, one trial after the
+other, each at its own cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.spread import rounded
+from ncselect.answers import not_told_of
+from ncselect.cost import TRACE_SECONDS
+from ncselect.curves import is_curves_file, read_curves
+from ncselect.elimination.race import race
+from ncselect.elimination.replay import Replay
+from ncselect.elimination.strategies import strategy
+from ncselect.methods import PLAIN, Method, parsed_method
+from ncselect.store import RunStore
+from ncselect.types import Background, Estimates, RunRecord
+
+SIZE = 17
+SHARES = (0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.13, 0.2, 0.3, 0.5)
+ORDERED = (
+    "uniform",
+    "top-after-one:top=3",
+    "successive-halving:eta=2",
+    "successive-halving:eta=3",
+)
+STRATEGIES = {PLAIN: ORDERED, "combined": (*ORDERED, "confident")}
+"""Method → strategies that it can serve: ``confident`` needs one that says how sure it is."""
+RESAMPLES = 2000
+
+Pool = Mapping[str, RunRecord]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Pools on one dataset, and how they are paid.
+
+    Attributes
+    ----------
+    dataset
+        Its name.
+    horizon
+        Epoch of the truth.
+    pools
+        Model → its whole run, of each.
+    unit, restart
+        As of :class:`~ncselect.elimination.replay.Replay`.
+    hyperparameters
+        File of those of ``combined``, learned without this dataset; empty for the package's.
+    """
+
+    dataset: str
+    horizon: int
+    pools: tuple[Pool, ...]
+    unit: str
+    restart: float
+    hyperparameters: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print regret against cost as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sources", nargs="+", metavar="SOURCE")
+    parser.add_argument("--dataset", action="append", help="of a file of curves; default: all")
+    parser.add_argument("--hyperparameters", action="append", default=[], metavar="DATASET=FILE")
+    parser.add_argument("--pools", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args(arguments)
+    learned = dict(pair.split("=", 1) for pair in given.hyperparameters)
+    answers = []
+    for question in questions(given.sources, given.dataset, given.pools, given.seed):
+        asked = dataclasses.replace(question, hyperparameters=learned.get(question.dataset, ""))
+        with ProcessPoolExecutor(given.workers) as processes:
+            found = [*processes.map(partial(regrets, asked), asked.pools, chunksize=4)]
+        answers.append(summary(asked, found))
+        print(f"{asked.dataset}: {len(asked.pools)} pools", file=sys.stderr, flush=True)
+    document = {
+        "protocol": "share of the cost of training all candidates to the end; regret in points of "
+        "accuracy, means over pools and 95% bootstrap intervals of them; less: than uniform with "
+        f"{PLAIN}, by pairs; area: mean regret over the shares, on a logarithmic scale of cost",
+        "datasets": answers,
+    }
+    json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
+    print()
+    return 0
+
+
+def questions(
+    sources: Sequence[str], datasets: Sequence[str] | None, pools: int, seed: int
+) -> Iterator[Question]:
+    """Yield the pools of each source and dataset."""
+    for source in sources:
+        if is_curves_file(source):
+            runs = read_curves(source)
+            for dataset in datasets or sorted({one.spec.dataset for one in runs}):
+                own = [one for one in runs if one.spec.dataset == dataset]
+                rng = np.random.default_rng(seed)
+                drawn = [rng.choice(len(own), SIZE, replace=False) for _ in range(pools)]
+                horizon = max(own[0].truth)
+                yield Question(
+                    dataset,
+                    horizon,
+                    tuple({own[k].spec.model: own[k] for k in one} for one in drawn),
+                    "epochs",
+                    0.0,
+                )
+        else:
+            records = RunStore(source, create=False).records()
+            horizon = max(max(one.truth) for one in records if one.truth)
+            pool = {one.spec.model: one for one in records if horizon in one.truth}
+            yield Question(
+                records[0].spec.dataset, horizon, (pool,), "seconds", float(TRACE_SECONDS)
+            )
+
+
+def regrets(question: Question, pool: Pool) -> dict[str, list[tuple[float, float]]]:
+    """Return label → (share of the cost, points of accuracy lost) at every budget."""
+    truth = {model: run.truth[question.horizon] for model, run in pool.items()}
+    best = max(truth.values())
+    whole = question.horizon * sum(Replay(pool, unit=question.unit).prices.values())
+    before = {model: run.observed(0) for model, run in pool.items()}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name, strategies in STRATEGIES.items():
+        estimate = remembered(judge(question, name, [*before.values()]))
+        for by in strategies:
+            row = found.setdefault(f"{by} {name}", [])
+            for share in SHARES:
+                runner = Replay(pool, unit=question.unit, restart=question.restart)
+                ended = race(
+                    strategy(by),
+                    runner,
+                    estimate,
+                    before,
+                    most=question.horizon - 1,
+                    budget=share * whole,
+                )
+                pick = ended.order[0]
+                row.append((runner.spent / whole, 100 * (best - truth[pick])))
+    for name, (cost, pick) in pruned(pool, question).items():
+        found[name] = [(cost / whole, 100 * (best - truth[pick]))]
+    return found
+
+
+def judge(question: Question, name: str, pool: Sequence[RunRecord]) -> Method:
+    """Return a method that knows the horizon and nothing of these runs."""
+    text = name
+    if name == "combined" and question.hyperparameters:
+        text = f"combined:hyperparameters={question.hyperparameters}"
+    return not_told_of(parsed_method(text, Background(horizon=question.horizon)), pool)
+
+
+def remembered(method: Method) -> Callable[[Sequence[RunRecord]], Estimates]:
+    """Return the method's estimate, asked once for the same candidates and epochs."""
+    known: dict[tuple[frozenset[str], int], Estimates] = {}
+
+    def estimate(records: Sequence[RunRecord]) -> Estimates:
+        place = (frozenset(one.spec.model for one in records), records[0].epochs)
+        if place not in known:
+            known[place] = method.estimate(records)
+        return known[place]
+
+    return estimate
+
+
+def pruned(pool: Pool, question: Question) -> dict[str, tuple[float, str]]:
+    """Return Optuna's pruner → what it costs and picks: candidates one after the other."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruners = {
+        "optuna median": optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
+        "optuna successive halving": optuna.pruners.SuccessiveHalvingPruner(),
+        "optuna hyperband": optuna.pruners.HyperbandPruner(max_resource=question.horizon),
+    }
+    prices = Replay(pool, unit=question.unit).prices
+    found = {}
+    for name, pruner in pruners.items():
+        study = optuna.create_study(direction="maximize", pruner=pruner)
+        cost, best, pick = 0.0, -1.0, next(iter(pool))
+        for model, run in pool.items():
+            trial = study.ask()
+            curve = run.curve("validation-accuracy")[: question.horizon]
+            for epoch, accuracy in enumerate(curve.tolist(), start=1):
+                cost += prices[model]
+                trial.report(accuracy, epoch)
+                if accuracy > best:
+                    best, pick = accuracy, model
+                if epoch < len(curve) and trial.should_prune():
+                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                    break
+            else:
+                study.tell(trial, float(curve[-1]))
+        found[name] = (cost, pick)
+    return found
+
+
+def summary(
+    question: Question, found: Sequence[Mapping[str, Sequence[tuple[float, float]]]]
+) -> dict[str, Any]:
+    """Return means over pools with their intervals, and differences by pairs."""
+    count = len(found)
+    draws = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    reference = np.array([one[f"uniform {PLAIN}"] for one in found])[:, :, 1]
+    rows = []
+    for label in found[0]:
+        values = np.array([one[label] for one in found])  # pools, shares, (cost, regret)
+        regret = values[:, :, 1]
+        row = {
+            "strategy": label,
+            "cost": [rounded(mean) for mean in values[:, :, 0].mean(axis=0)],
+            "regret": intervals(regret, draws),
+        }
+        if regret.shape == reference.shape:
+            row["less"] = intervals(regret - reference, draws)
+            row["area"] = intervals(area(regret)[:, np.newaxis], draws)[0]
+            row["area_less"] = intervals(area(regret - reference)[:, np.newaxis], draws)[0]
+        rows.append(row)
+    return {
+        "dataset": question.dataset,
+        "horizon": question.horizon,
+        "pools": count,
+        "models": len(question.pools[0]),
+        "paid": question.unit,
+        "restart": question.restart,
+        "shares": list(SHARES),
+        "rows": rows,
+    }
+
+
+def area(regret: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean regret over log-spaced cost, by trapezes, shape (pools,)."""
+    scale = np.log(SHARES)
+    return np.asarray(np.trapezoid(regret, scale, axis=1) / (scale[-1] - scale[0]))
+
+
+def intervals(values: NDArray[np.float64], draws: NDArray[np.int64]) -> list[list[float | None]]:
+    """Return mean, low and high of each column; no interval of a single pool."""
+    made = []
+    for column in values.T:
+        ends: tuple[float, ...] = (np.nan, np.nan)
+        if len(column) > 1:
+            ends = tuple(np.quantile(column[draws].mean(axis=1), [0.025, 0.975]))
+        made.append([rounded(number) for number in (column.mean(), *ends)])
+    return made
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

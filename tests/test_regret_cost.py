@@ -1,0 +1,79 @@
+"""``bench.regret_cost``: what strategies lose and cost on whole trainings."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from made_runs import made_run, rising_curve
+
+from bench.regret_cost import SHARES, STRATEGIES, Question, area, pruned, regrets, summary
+
+HORIZON = 20
+
+
+def question(seeds):
+    pools = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        finals = rng.permutation(np.linspace(0.5, 0.9, 6))
+        pools.append(
+            {
+                f"net {place}": made_run(
+                    f"net {place}",
+                    rising_curve(final, 1.0, HORIZON, rng, noise=0.01),
+                    truth={HORIZON: float(final)},
+                )
+                for place, final in enumerate(finals)
+            }
+        )
+    return Question("made", HORIZON, tuple(pools), "epochs", 0.0)
+
+
+def test_regrets_are_of_the_pick_and_costs_within_the_budget():
+    asked = question([0])
+    found = regrets(asked, asked.pools[0])
+    assert {label for label in found if "optuna" not in label} == {
+        f"{by} {name}" for name, strategies in STRATEGIES.items() for by in strategies
+    }
+    for label, points in found.items():
+        for share, (cost, regret) in zip(SHARES, points, strict=False):
+            assert "optuna" in label or cost <= share * (1 + 1e-9)
+            assert regret == pytest.approx(8 * round(regret / 8))  # finals lie 8 points apart
+    curves = {m: run.curve("validation-accuracy") for m, run in asked.pools[0].items()}
+    half = SHARES.index(0.5)
+    pick = max(curves, key=lambda model: curves[model][: HORIZON // 2].max())
+    expected = 100 * (0.9 - asked.pools[0][pick].truth[HORIZON])
+    assert found["uniform best-value"][half] == pytest.approx((0.5, expected))
+
+
+def test_unpruned_trials_cost_everything_and_pick_the_best_seen():
+    asked = question([1])
+    pool = dict(list(asked.pools[0].items())[:3])  # fewer than the median pruner starts with
+    cost, pick = pruned(pool, asked)["optuna median"]
+    assert cost == 3 * HORIZON
+    assert pick == max(pool, key=lambda model: pool[model].curve("validation-accuracy").max())
+
+
+def test_the_area_is_a_mean_over_log_cost():
+    assert area(np.full((2, len(SHARES)), 3.0)) == pytest.approx([3.0, 3.0])
+    line = np.log(np.array(SHARES))[np.newaxis]
+    assert area(line) == pytest.approx([(line[0, 0] + line[0, -1]) / 2])
+
+
+def test_summaries_are_means_over_pools_and_differences_by_pairs():
+    asked = question(range(2))
+    found = [regrets(asked, pool) for pool in asked.pools]
+    told = json.loads(json.dumps(summary(asked, found)))
+    rows = {row["strategy"]: row for row in told["rows"]}
+    assert rows["uniform best-value"]["less"] == [[0.0, 0.0, 0.0]] * len(SHARES)
+    label = "successive-halving:eta=2 best-value"
+    regret = np.array([[point[1] for point in one[label]] for one in found]).mean(axis=0)
+    assert [one[0] for one in rows[label]["regret"]] == pytest.approx(regret, rel=1e-2, abs=1e-9)
+    for mean, low, high in rows[label]["regret"]:
+        assert low <= mean * 1.01 + 1e-9
+        assert mean <= high * 1.01 + 1e-9
+    assert math.isfinite(rows[label]["area_less"][0])
+    assert "less" not in rows["optuna median"]
