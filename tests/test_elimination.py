@@ -211,11 +211,26 @@ def test_a_budget_that_ends_in_mid_round_keeps_those_who_got_there():
         )
         for model, run in made_pool(4, 4).items()
     }
-    found, runner = raced("confident:gain=0,chance=0,regret=0", runs, budget=7.0, by="combined")
-    assert runner.spent == 7
-    assert [found.records[model].epochs for model in found.order] == [2, 2, 2, 1]
-    assert found.dropped[found.order[-1]].reason == "the budget was spent before its epoch 2"
+    found, runner = raced("confident", runs, budget=3.0, by="combined")
+    assert runner.spent == 3
+    assert [found.records[model].epochs for model in found.order] == [1, 1, 1, 0]
+    assert found.order[-1] == "net 3"  # nothing told them apart before
+    assert found.dropped["net 3"].reason == "the budget was spent before its epoch 1"
     assert found.decisions[-1].reason == "the budget is spent"
+
+
+def test_with_a_budget_half_of_those_left_go_on_and_what_is_saved_is_spent():
+    runs = {
+        model: dataclasses.replace(
+            run, observations=tuple(dataclasses.replace(o, seconds=1.0) for o in run.observations)
+        )
+        for model, run in made_pool(4, 8).items()
+    }
+    sure = "confident:gain=0,chance=0,regret=0"
+    found, runner = raced(sure, runs, budget=48.0, by="combined")
+    # 3 rounds of 16 a share: 8 to epoch 2; 4 get (48 − 16)/2 = 16, to 6; 2 get 16, to 14
+    assert sorted(one.epochs for one in found.records.values()) == [2] * 4 + [6] * 2 + [14] * 2
+    assert runner.spent == 48
 
 
 def test_what_is_affordable_is_whole_epochs_of_all():
@@ -239,7 +254,7 @@ def test_what_is_affordable_is_whole_epochs_of_all():
     ("text", "error", "said"),
     [
         ("hyperband", UnknownNameError, "confident"),
-        ("confident:gian=1", InputError, "gain, chance, regret, growth"),
+        ("confident:gian=1", InputError, "gain, chance, regret, eta"),
         ("successive-halving:eta=two", InputError, "a whole number"),
         ("successive-halving:eta=1", InputError, "2 or more"),
         ("top-after-one:top=0", InputError, "1 or more"),

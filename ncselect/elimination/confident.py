@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,10 +18,14 @@ from zoo.errors import InputError
 class Confident:
     """Who is unlikely to be the best, or to gain anything over the pick, is dropped.
 
-    After 1, 2, 4, … epochs, from joint draws of the final accuracies. A candidate is dropped when
-    the accuracy that it is expected to gain over the pick, E[max(0, f − f_pick)], is below
-    ``gain``, or the probability that it is the best below ``chance``. It is settled when the pick
-    is expected to lose less than ``regret`` to the best.
+    After every round, from joint draws of the final accuracies f, a candidate is dropped when the
+    accuracy that it is expected to gain over the pick, E[max(0, f − f_pick)], is below ``gain``, or
+    the probability that it is the best below ``chance``. It is settled when the pick is expected
+    to lose less than ``regret`` to the best.
+
+    Rounds end at 1, η, η², … epochs. With a budget no more than the likeliest 1 in η go on, and
+    what is left of it is shared out equally among the rounds that are still needed to halve them
+    down to one: successive halving that spends what it saves.
 
     Attributes
     ----------
@@ -27,9 +33,9 @@ class Confident:
         In points of accuracy.
     chance
         In percent.
-    growth
-        Rounds end at 1, growth, growth², … epochs: each begins with building the candidates
-        anew, so that many short rounds would cost more than they save.
+    eta
+        η, 2 or more. A round begins with building the candidates anew, so that many short ones
+        would cost more than they save.
     """
 
     name: ClassVar[str] = "confident"
@@ -39,32 +45,48 @@ class Confident:
     gain: float = 0.1
     chance: float = 2.0
     regret: float = 0.1
-    growth: int = 2
+    eta: int = 2
 
     def __post_init__(self) -> None:
         for name in ("gain", "chance", "regret"):
             if not 0 <= getattr(self, name) < 100:
                 raise InputError(f"{name} is {getattr(self, name)}; give a number in [0, 100)")
-        if self.growth < 2:
-            raise InputError(f"growth is {self.growth}; give 2 or more")
+        if self.eta < 2:
+            raise InputError(f"eta is {self.eta}; give 2 or more")
 
     def step(self, standing: Standing) -> Step:
         """Decide; see ``Strategy``."""
-        following = min(standing.most, max(1, standing.epochs * self.growth))
         if not standing.epochs or not standing.estimates.estimates:
-            return Step(epochs=following)
+            return Step(epochs=self._next(standing, standing.models))
         draws = standing.draws()
-        pick = 0  # models come with the likeliest best first
-        gains = 100 * np.maximum(draws - draws[:, [pick]], 0).mean(axis=0)
-        chances = 100 * p_best(draws)
+        dropped = self._improbable(standing, draws)
+        going = [model for model in standing.models if model not in dropped]
+        if math.isfinite(standing.budget):
+            kept = math.ceil(len(standing.models) / self.eta)
+            dropped |= dict.fromkeys(
+                going[kept:], f"not among the likeliest {kept} after {standing.epochs} epochs"
+            )
+            going = going[:kept]
+        lost = 100 * expected_regret(draws)[0]
+        settled = f"the pick is expected to lose {lost:.2g} points" if lost < self.regret else ""
+        return Step(dropped, self._next(standing, going), settled)
+
+    def _improbable(self, standing: Standing, draws: np.ndarray) -> dict[str, str]:
+        """Return who need not go on, and why; models come with the pick first."""
+        gains = 100 * np.maximum(draws - draws[:, [0]], 0).mean(axis=0)
+        chances = p_best(draws)
         dropped = {}
-        for place, model in enumerate(standing.models):
-            if place == pick:
-                continue
+        for place, model in list(enumerate(standing.models))[1:]:
             if gains[place] < self.gain:
                 dropped[model] = f"expected to gain {gains[place]:.2g} points over the pick"
-            elif chances[place] < self.chance:
-                dropped[model] = f"P(best) {chances[place] / 100:.2g}"
-        lost = 100 * expected_regret(draws)[pick]
-        settled = f"the pick is expected to lose {lost:.2g} points" if lost < self.regret else ""
-        return Step(dropped, following, settled)
+            elif 100 * chances[place] < self.chance:
+                dropped[model] = f"P(best) {chances[place]:.2g}"
+        return dropped
+
+    def _next(self, standing: Standing, going: Sequence[str]) -> int:
+        """Return the epoch to which those who go on are observed next."""
+        if math.isinf(standing.budget):
+            return min(standing.most, max(1, standing.epochs * self.eta))
+        rounds = max(1, math.ceil(math.log(max(1, len(going)), self.eta) - 1e-9))
+        further = standing.affordable(tuple(going), standing.left / rounds)
+        return min(standing.most, standing.epochs + max(1, further))
