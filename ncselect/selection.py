@@ -208,6 +208,11 @@ def selection(
     epochs = _observed(epochs, horizon, chosen_methods)
     if strategy is not None and not epochs:
         raise InputError("eliminate: nobody is trained, so that nobody can be dropped; give epochs")
+    if strategy is not None and not chosen_methods[0].signals:
+        raise InputError(
+            f"eliminate: method '{chosen_methods[0].name}' learns nothing from epochs; choose one "
+            "that does, such as combined or best-value"
+        )
     settings = Settings() if settings is None else settings
     check_settings(settings)
     for one in chosen_methods:

@@ -266,11 +266,20 @@ def test_unusable_strategies_say_the_remedy(text, error, said):
         strategy(text)
 
 
-def test_methods_that_are_never_sure_cannot_drop_by_probability():
+def test_as_long_as_a_method_is_not_sure_nobody_is_improbable():
     def unsure(records):
-        return Estimates("made", tuple(Estimate(one.spec.model, 0.8) for one in records), {})
+        return Estimates(
+            "made",
+            tuple(Estimate(one.spec.model, 0.1 * place) for place, one in enumerate(records)),
+            {},
+        )
 
-    runs = made_pool(0, 2)
+    runs = made_pool(0, 3)
     before = {model: run.observed(0) for model, run in runs.items()}
-    with pytest.raises(InputError, match="method 'made' does not say how sure it is"):
-        race(strategy("confident"), Replay(runs), unsure, before, most=4)
+    found = race(strategy("confident"), Replay(runs), unsure, before, most=4)
+    assert not found.dropped
+    assert found.standing.epochs == 4
+    halved = race(strategy("confident"), Replay(runs), unsure, before, most=9, budget=50)
+    assert [one.reason.rpartition(" after")[0] for one in halved.dropped.values()] == [
+        "not among the likeliest 2", "not among the likeliest 1",
+    ]  # fmt: skip

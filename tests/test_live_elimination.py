@@ -96,6 +96,7 @@ def test_times_without_a_unit_are_refused_with_the_remedy(text):
         ({"budget": 0}, "budget: 0 came; give seconds"),
         ({"budget": True}, "budget: True came"),
         ({"eliminate": True, "epochs": 0, "method": "parameters"}, "nobody is trained"),
+        ({"eliminate": True, "epochs": 2, "method": "logme"}, "learns nothing from epochs"),
         ({"eliminate": "halve"}, "successive-halving"),
     ],
 )

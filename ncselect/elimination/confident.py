@@ -21,7 +21,8 @@ class Confident:
     After every round, from joint draws of the final accuracies f, a candidate is dropped when the
     accuracy that it is expected to gain over the pick, E[max(0, f − f_pick)], is below ``gain``, or
     the probability that it is the best below ``chance``. It is settled when the pick is expected
-    to lose less than ``regret`` to the best.
+    to lose less than ``regret`` to the best. As long as the method does not say how sure it is,
+    nobody is improbable.
 
     Rounds end at 1, η, η², … epochs. With a budget no more than the likeliest 1 in η go on, and
     what is left of it is shared out equally among the rounds that are still needed to halve them
@@ -56,10 +57,10 @@ class Confident:
 
     def step(self, standing: Standing) -> Step:
         """Decide; see ``Strategy``."""
-        if not standing.epochs or not standing.estimates.estimates:
+        if not standing.epochs:
             return Step(epochs=self._next(standing, standing.models))
         draws = standing.draws()
-        dropped = self._improbable(standing, draws)
+        dropped = {} if draws is None else self._improbable(standing, draws)
         going = [model for model in standing.models if model not in dropped]
         if math.isfinite(standing.budget):
             kept = math.ceil(len(standing.models) / self.eta)
@@ -67,7 +68,7 @@ class Confident:
                 going[kept:], f"not among the likeliest {kept} after {standing.epochs} epochs"
             )
             going = going[:kept]
-        lost = 100 * expected_regret(draws)[0]
+        lost = math.inf if draws is None else 100 * expected_regret(draws)[0]
         settled = f"the pick is expected to lose {lost:.2g} points" if lost < self.regret else ""
         return Step(dropped, self._next(standing, going), settled)
 

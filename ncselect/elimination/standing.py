@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.types import Estimates, RunRecord
-from zoo.errors import InputError
 
 DRAWS = 2000
 
@@ -74,26 +73,18 @@ class Standing:
         possible = paid / price + 1e-9 if price > 0 else math.inf
         return math.floor(max(0.0, min(possible, self.most - self.epochs)))
 
-    def draws(self) -> NDArray[np.float64]:
+    def draws(self) -> NDArray[np.float64] | None:
         """Return joint draws of the final accuracies, shape (draws, models).
 
         Those of the estimates; else independent normal ones of their means and standard
-        deviations, always the same.
-
-        Raises
-        ------
-        InputError
-            If the method that estimates says neither.
+        deviations, always the same; None as long as the method does not say how sure it is.
         """
         if self.estimates.draws is not None:
             return np.asarray(self.estimates.draws)
         mean = np.array([one.mean for one in self.estimates.estimates])
         sd = np.array([one.sd for one in self.estimates.estimates])
-        if not (np.isfinite(mean).all() and np.isfinite(sd).all()):
-            raise InputError(
-                f"method '{self.estimates.method}' does not say how sure it is, so that nobody can "
-                "be dropped for being improbable; choose combined, or another strategy"
-            )
+        if not mean.size or not (np.isfinite(mean).all() and np.isfinite(sd).all()):
+            return None
         return np.random.default_rng(0).normal(mean, sd, (DRAWS, len(mean)))
 
 
