@@ -98,18 +98,17 @@ def described(
 
 
 def summed(topology: str, machines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return means over seeds and their intervals, and the differences to dense ones by pairs."""
-    own = {one["seed"]: one for one in machines if one["topology"] == topology}
-    dense = {one["seed"]: one for one in machines if one["topology"] == "dense"}
+    """Return means over seeds and their intervals, and differences by pairs of one seed."""
+    found = {(one["topology"], one["seed"]): one["log_probability"] for one in machines}
+    own = [one for one in machines if one["topology"] == topology]
     values = {
-        "log_probability": [one["log_probability"] for one in own.values()],
-        "less_dense": [
-            one["log_probability"] - dense[seed]["log_probability"] for seed, one in own.items()
-        ],
-        "connections": [one["connections"] for one in own.values()],
-        "of_a_middle_pixel": [one["of_a_middle_pixel"] for one in own.values()],
-        "of_a_border_pixel": [one["of_a_border_pixel"] for one in own.values()],
+        name: [one[name] for one in own]
+        for name in ("log_probability", "connections", "of_a_middle_pixel", "of_a_border_pixel")
     }
+    for other in ("dense", "fixed"):
+        values[f"less_{other}"] = [
+            one["log_probability"] - found[other, one["seed"]] for one in own
+        ]
     means = {name: mean(numbers) for name, numbers in values.items()}
     return {"topology": topology} | {
         name: [rounded(number, 5) for number in (one.value, one.low, one.high)]
