@@ -4,7 +4,7 @@ Dense, a fixed Erdős–Rényi graph, and SET, each with several seeds and equal
 log-probability of binary test images by annealed importance sampling, connections, and how many
 connections a visible unit has in the middle of the image and at its border.
 
-    python -m bench.boltzmann FOLDER [--seeds 3] [--epochs 15] > results/boltzmann.json
+    python -m bench.boltzmann FOLDER [--seeds 3] [--epochs 15] > results/sparse-boltzmann.json
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ from ncselect.sparse_evaluation.stored import variant
 from ncselect.store import RunStore
 from ncselect.types import RunRecord
 
-FALLEN = 0.95
-"""Share of its best below which an accuracy has fallen."""
+HURT, FALLEN = 0.99, 0.95
+"""Shares of its best below which an accuracy is hurt, or has fallen."""
 CUT_OFF = 0.05
 """Share of units without a path from input to output, from which on there are many."""
 NEAR = 0.95
@@ -54,13 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for run in RunStore(store, create=False).runs()
         if run.connections
     ]
-    told = heavy(runs)
+    told = heavy(runs, given.replicas)
     for run in runs:
         for tail in run["tails"]:
             del tail["verdict"]  # its figures say as much
     document = {
         "protocol": "round or epoch by epoch; heavy: a power law or log-normal is preferred over "
-        f"an exponential at p < .1; fallen: below {FALLEN} of the best, for good",
+        "an exponential at p < .1, and the power law the likelier one; accuracy hurt, fallen: "
+        f"below {HURT}, {FALLEN} of its best, to the end",
         "runs": runs,
         "heavy": told,
         "changes": changed(runs),
@@ -142,13 +143,19 @@ def judged(one: Distribution, replicas: int, seed: int) -> dict[str, Any]:
         "tail": found.fit.tail_size,
         "values": found.fit.values,
         "goodness": rounded(found.goodness),
+        "R": {
+            f"{test.first}:{test.second}": rounded(test.normalised) for test in found.comparisons
+        },
         "p": {f"{test.first}:{test.second}": rounded(test.p) for test in found.comparisons},
         "preferred": [test.preferred for test in found.comparisons if test.preferred],
     }
 
 
-def heavy(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return, run by run, at how many of the kept epochs a tail was heavy, and of what evidence."""
+def heavy(runs: Sequence[Mapping[str, Any]], replicas: int) -> list[dict[str, Any]]:
+    """Return, run by run, at which of the kept epochs a tail was heavy, and of what evidence.
+
+    Without replicas there is no evidence of a power law to speak of.
+    """
     made = []
     for run in runs:
         for of in dict.fromkeys(tail["of"] for tail in run["tails"]):
@@ -157,12 +164,14 @@ def heavy(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 {name: run[name] for name in ("network", "dataset", "variant", "seed")}
                 | {
                     "of": of,
-                    "judged": sum(tail["heavy"] is not None for tail in own),
+                    "judged": [tail["epoch"] for tail in own if tail["heavy"] is not None],
                     "heavy": [tail["epoch"] for tail in own if tail["heavy"]],
                     "power_law": {
                         strength: [tail["epoch"] for tail in own if said in tail["verdict"]]
                         for strength, said in EVIDENCE.items()
-                    },
+                    }
+                    if replicas
+                    else None,
                 }
             )
     return made
@@ -182,9 +191,12 @@ def rounds(course: Mapping[str, Sequence[float | None]]) -> dict[str, int | None
         Change → round, 0 for the unpruned network; None where it does not come. A change "for
         good" holds to the last round.
     """
+    kept = course["epoch"]
+    assert [*kept] == [kept[1] * place for place in range(len(kept))], "a file per round"
     columns = {name: numbers(values[1:]) for name, values in course.items()}
     accuracy, weight = columns["test_accuracy"], columns["mean_abs_weight"]
     return {
+        "accuracy hurt": for_good(accuracy < HURT * np.nanmax(accuracy)),
         "accuracy fallen": for_good(accuracy < FALLEN * np.nanmax(accuracy)),
         "accuracy below a half": for_good(accuracy < 0.5),
         "mean |w| near its maximum": int(np.argmax(weight >= NEAR * weight.max())),
@@ -209,14 +221,14 @@ def for_good(holds: np.ndarray) -> int | None:
 def changed(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row per dataset, variant and change: its round, seed by seed, and its lead.
 
-    The lead is in rounds before the accuracy has fallen. What departs from pruning by lot is
-    above (heterogeneity) all runs that were pruned by lot, in the same round and all later ones.
+    The leads are in rounds before the accuracy is hurt, and before it has fallen. What departs from
+    pruning by lot is above (heterogeneity) all runs that were pruned by lot, in the same round and
+    all later ones that these came to.
     """
     made = []
     for (network, dataset, name), own in grouped(runs).items():
         by_lot = [one["course"] for one in grouped(runs).get((network, dataset, "random"), [])]
         for change, at in changes(own, by_lot if name != "random" else []):
-            falls = [one["rounds"]["accuracy fallen"] for one in own]
             made.append(
                 {
                     "network": network,
@@ -224,13 +236,22 @@ def changed(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "variant": name,
                     "change": change,
                     "rounds": at,
-                    "lead": [
-                        None if when is None or fall is None else fall - when
-                        for when, fall in zip(at, falls, strict=True)
-                    ],
+                    "before_hurt": leads(at, own, "accuracy hurt"),
+                    "before_fallen": leads(at, own, "accuracy fallen"),
                 }
             )
     return made
+
+
+def leads(
+    rounds: Sequence[int | None], runs: Sequence[Mapping[str, Any]], event: str
+) -> list[int | None]:
+    """Return how many rounds before an event of its run each change comes."""
+    events = [one["rounds"][event] for one in runs]
+    return [
+        None if when is None or then is None else then - when
+        for when, then in zip(rounds, events, strict=True)
+    ]
 
 
 def changes(

@@ -12,14 +12,14 @@ cifar="--dataset $NCSELECT_DATA/cifar10/cifar10_12k.npz --train-size 4000 --vali
 for name in mnist fashion-mnist; do
   data="--dataset $NCSELECT_DATA/$name"
   ncselect sparse train --models MLP1000 $data $many --epochs 30 --repeats 3 \
-    --store $stores/sparse > $out/sparse-$name.json
+    --store "$stores/sparse" > "$out/sparse-$name.json"
   ncselect sparse prune --models MLP300 $data $many --rounds 40 --round-epochs 5 --floor 0.5 \
-    --criterion magnitude,random --repeats 3 --store $stores/tickets > $out/sparse-tickets-$name.json
+    --criterion magnitude,random --repeats 3 --store "$stores/tickets" > "$out/sparse-tickets-$name.json"
 done
 ncselect sparse train --models MLP4000 $cifar --epochs 10 --repeats 3 \
-  --store $stores/sparse > $out/sparse-cifar10.json
+  --store "$stores/sparse" > "$out/sparse-cifar10.json"
 ncselect sparse train --models MLP1000 --dataset $NCSELECT_DATA/mnist $few --rule fixed,set \
-  --epochs 300 --store $stores/sparse-long > $out/sparse-long.json
-python -m bench.sparse_courses $stores/sparse $stores/sparse-long $stores/tickets \
-  > $out/sparse-courses.json
-python -m bench.boltzmann $NCSELECT_DATA/mnist --epochs 100 > $out/sparse-boltzmann.json
+  --epochs 300 --store "$stores/sparse-long" > "$out/sparse-long.json"
+python -m bench.sparse_courses "$stores/sparse" "$stores/sparse-long" "$stores/tickets" \
+  > "$out/sparse-courses.json"
+python -m bench.boltzmann $NCSELECT_DATA/mnist --epochs 100 > "$out/sparse-boltzmann.json"
