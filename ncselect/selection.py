@@ -31,7 +31,7 @@ from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
 from ncselect.spec import Settings
 from ncselect.store import RunStore
-from ncselect.types import Background, RunRecord
+from ncselect.types import Background, Estimates, RunRecord
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -127,11 +127,12 @@ class Selection:
             watch=watch,
             expected=self.plan.seconds_per_epoch,
         )
-        before = runner.scored()
-        method = not_told_of(self.method, [*before.values()])
-        found = race(
-            strategy, runner, method.estimate, before, most=self.epochs, budget=self.budget
-        )
+        before = runner.scored(self.budget)
+
+        def estimate(records: Sequence[RunRecord]) -> Estimates:
+            return not_told_of(self.method, records).estimate(records)
+
+        found = race(strategy, runner, estimate, before, most=self.epochs, budget=self.budget)
         seen = [*found.standing.records.values()]
         beside = [not_told_of(one, seen).estimate(seen) for one in self.others]
         ranking = placed(
@@ -139,9 +140,11 @@ class Selection:
         )
         last = found.decisions[-1]
         ended = f"{strategy.name}: ended after {duration(last.spent)}: {last.reason}."
-        return self._with_notes(
-            dataclasses.replace(ranking, notes=(ended, *ranking.notes)), seen, method
-        )
+        notes = [ended]
+        if found.dropped:
+            notes.append("P(best), regret and ties are among the candidates left at the time.")
+        ranking = dataclasses.replace(ranking, notes=(*notes, *ranking.notes))
+        return self._with_notes(ranking, seen, not_told_of(self.method, seen))
 
     def _with_notes(self, ranking: Ranking, seen: Sequence[RunRecord], method: Method) -> Ranking:
         """Add what was not used of the history, and where the ranking is to be doubted."""
@@ -387,6 +390,8 @@ def _strategy(eliminate: bool | str, budget: float | None) -> Strategy | None:
         isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0
     ):
         raise InputError(f"budget: {budget!r} came; give seconds, more than 0")
+    if not isinstance(eliminate, bool | str):
+        raise InputError(f"eliminate: {eliminate!r} came; give True, or the name of a strategy")
     if eliminate is False:
         return None if budget is None else named_strategy(DEFAULT_STRATEGY)
     return named_strategy(DEFAULT_STRATEGY if eliminate is True else eliminate)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_runs import made_run, rising_curve
 
+from ncselect.elimination.placing import placed
 from ncselect.elimination.race import race
 from ncselect.elimination.replay import Replay
 from ncselect.elimination.standing import Standing
@@ -283,3 +284,59 @@ def test_as_long_as_a_method_is_not_sure_nobody_is_improbable():
     assert [one.reason.rpartition(" after")[0] for one in halved.dropped.values()] == [
         "not among the likeliest 2", "not among the likeliest 1",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "uniform"])
+def test_nobody_is_dropped_by_the_order_of_a_list(name):
+    runs = made_pool(0)
+
+    def silent_at_first(records):
+        if records[0].epochs < 4:
+            refused = {one.spec.model: "needs 4 epochs" for one in records}
+            return Estimates("made", (), refused)
+        return method("combined").estimate(records)
+
+    before = {model: run.observed(0) for model, run in runs.items()}
+    for budget in (math.inf, 40.0):
+        found = race(
+            strategy(name), Replay(runs, unit="epochs"), silent_at_first, before,
+            most=9, budget=budget,
+        )  # fmt: skip
+        assert all(one.standing.epochs >= 4 for one in found.dropped.values())
+        assert found.dropped
+
+
+def test_who_was_refused_or_never_begun_is_failed_with_the_reason_and_nobody_is_listed_twice():
+    runs = made_pool(0, 4)
+
+    def refusing(records):
+        found = method("last-value").estimate(records)
+        kept = tuple(one for one in found.estimates if one.model != "net 2")
+        return Estimates("made", kept, {"net 2": "no good"} if records[0].epochs else {})
+
+    before = {model: run.observed(0) for model, run in runs.items()}
+    runner = Replay(runs, unit="epochs")
+    found = race(strategy("confident"), runner, refusing, before, most=5, budget=3.0)
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert {row.model for row in ranking} == {"net 0", "net 1"}
+    assert ranking.failed == {
+        "net 2": "no good",
+        "net 3": "the budget was spent before its epoch 1",
+    }
+
+
+def test_several_workers_pay_for_the_longest_or_for_their_share():
+    standing = Standing(
+        {model: run.observed(2) for model, run in made_pool(0, 3).items()},
+        Estimates("made", (), {}),
+        {"net 0": 4.0, "net 1": 1.0, "net 2": 1.0},
+        spent=0.0,
+        budget=24.0,
+        most=19,
+        entered=3,
+        workers=2,
+    )
+    assert standing.affordable(("net 0", "net 1", "net 2")) == 6  # the longest, not 6/2
+    assert standing.affordable(("net 1", "net 2")) == 17  # 1 each, within most
+    unknown = dataclasses.replace(standing, prices=dict.fromkeys(standing.prices, math.nan))
+    assert unknown.affordable(("net 0",)) == 1

@@ -176,7 +176,7 @@ def rank(
             threads=threads,
             keep=keep,
             budget=None if budget is None else seconds("budget", budget),
-            eliminate=strategy or eliminate,
+            eliminate=eliminate if strategy is None else strategy,
             prepared=prepared,
         )
     if plan:

@@ -57,7 +57,7 @@ class Confident:
 
     def step(self, standing: Standing) -> Step:
         """Decide; see ``Strategy``."""
-        if not standing.epochs:
+        if not standing.epochs or not standing.is_told:
             return Step(epochs=self._next(standing, standing.models))
         draws = standing.draws()
         dropped = {} if draws is None else self._improbable(standing, draws)
@@ -65,7 +65,7 @@ class Confident:
         if math.isfinite(standing.budget):
             kept = math.ceil(len(standing.models) / self.eta)
             dropped |= dict.fromkeys(
-                going[kept:], f"not among the likeliest {kept} after {standing.epochs} epochs"
+                going[kept:], f"not among the likeliest {kept} after epoch {standing.epochs}"
             )
             going = going[:kept]
         lost = math.inf if draws is None else 100 * expected_regret(draws)[0]

@@ -40,14 +40,12 @@ class SuccessiveHalving:
         """Decide; see ``Strategy``."""
         dropped = {}
         going = standing.models
-        if standing.epochs:
+        if standing.is_told and standing.epochs:
             going = going[: math.ceil(len(going) / self.eta)]
             dropped = {
-                model: f"not among the best {len(going)} after {standing.epochs} epochs"
+                model: f"not among the best {len(going)} after epoch {standing.epochs}"
                 for model in standing.models[len(going) :]
             }
-        if len(going) == 1 and standing.epochs:
-            return Step(dropped, settled="one is left")
         return Step(dropped, epochs=min(standing.most, self._next(standing, going)))
 
     def _next(self, standing: Standing, going: tuple[str, ...]) -> int:

@@ -7,6 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ncselect.execute import Job, Watch, complete
@@ -50,7 +51,7 @@ class Live:
     ) -> None:
         self._jobs = {job.spec.model: job for job in jobs}
         self._store = store
-        self._workers = workers
+        self.workers = workers
         self._watch = watch
         self._expected = dict(expected)
         self._clock = clock
@@ -65,14 +66,29 @@ class Live:
 
     @property
     def prices(self) -> dict[str, float]:
-        """Model → seconds of the clock that an epoch of it takes, the workers together."""
-        return {model: self._epoch(model) / self._workers for model in self._jobs}
+        """Model → seconds that an epoch of it took; nan before the first."""
+        return {model: self._measured(model) for model in self._jobs}
 
-    def scored(self) -> dict[str, RunRecord]:
-        """Compute the scores that are wanted, train nothing; return what is known of each."""
+    def scored(self, budget: float) -> dict[str, RunRecord]:
+        """Compute the scores that are wanted, as far as the time reaches; train nothing."""
         jobs = [dataclasses.replace(job, epochs=None) for job in self._jobs.values()]
-        found = complete(jobs, self._store, workers=self._workers, watch=self._watch)
-        return {record.spec.model: record for record in found}
+
+        def watched(model: str, event: Mapping[str, Any]) -> None:
+            self._watch(model, event)
+            if event["event"] == "scored" and self.spent > budget:
+                raise _OverError
+
+        found: list[RunRecord] = []
+        with suppress(_OverError):
+            found = complete(
+                jobs,
+                self._store,
+                workers=self.workers,
+                watch=watched,
+                admit=lambda job: job if self.spent <= budget else None,
+            )
+        known = {record.spec.model: record for record in found}
+        return {model: known.get(model) or self._record(model).observed(0) for model in self._jobs}
 
     def observe(self, models: Sequence[str], epochs: int, budget: float) -> dict[str, RunRecord]:
         """Observe models in turn up to an epoch, as far as the time reaches."""
@@ -81,6 +97,8 @@ class Live:
         def admitted(job: Job) -> Job | None:
             model = job.spec.model
             seen = self._record(model).epochs
+            if seen >= epochs:  # its truth or its scores are owed
+                return job
             possible = self._possible(model, epochs - seen, budget)
             if not possible:
                 return None
@@ -95,16 +113,13 @@ class Live:
                 if self.spent > budget:
                     raise _OverError
 
-        failed: dict[str, RunRecord] = {}
-        try:
-            found = complete(
-                jobs, self._store, workers=self._workers, watch=watched, admit=admitted
-            )
-            failed = {one.spec.model: one for one in found if one.status == "failed"}
-        except _OverError:
-            pass
+        found: list[RunRecord] = []
+        with suppress(_OverError):
+            found = complete(jobs, self._store, workers=self.workers, watch=watched, admit=admitted)
+        known = {record.spec.model: record for record in found}
         return {
-            model: failed.get(model) or self._record(model).observed(epochs) for model in models
+            model: _as_failed(known.get(model) or self._record(model)).observed(epochs)
+            for model in models
         }
 
     def _possible(self, model: str, wanted: int, budget: float) -> int:
@@ -119,10 +134,14 @@ class Live:
 
     def _epoch(self, model: str) -> float:
         """Return seconds of an epoch of a model: the median of what was measured, or expected."""
+        measured = self._measured(model)
+        return self._expected.get(model, math.nan) if math.isnan(measured) else measured
+
+    def _measured(self, model: str) -> float:
         seen = self._record(model).observations[1:]
-        if seen:
-            return statistics.median(one.seconds + one.measuring_seconds for one in seen)
-        return self._expected.get(model, math.nan)
+        if not seen:
+            return math.nan
+        return statistics.median(one.seconds + one.measuring_seconds for one in seen)
 
     def _learn(self, model: str, seconds: float) -> None:
         """Take in how long a process took before its first epoch."""
@@ -135,6 +154,11 @@ class Live:
         record = RunRecord(self._jobs[model].spec) if run is None else run.record()
         record = dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=model))
         return self._store.scored(record)
+
+
+def _as_failed(record: RunRecord) -> RunRecord:
+    """Return a record whose process has left a reason as the failure it is."""
+    return record if record.error is None else dataclasses.replace(record, status="failed")
 
 
 class _OverError(Exception):

@@ -23,7 +23,8 @@ def placed(
     """Return the ranking that a race has led to.
 
     Who was dropped stands behind those left, the last dropped first, with what was predicted when
-    it was dropped; its notes say when and why. Probabilities of being the best are then those
+    it was dropped; its notes say when and why. Of whom nothing was predicted then is among the
+    failed, with the reason. Probabilities of being the best are then those
     among the candidates that were left at the time.
 
     Parameters
@@ -45,20 +46,23 @@ def placed(
         beside=beside,
     )
     rows = [*ranking.rows]
+    unknown = {}
     for model in race.order[len(left.models) :]:
-        if model in lost:
-            continue
         row = _row_when_dropped(race, model, dataset=dataset, beta=beta)
-        rows.append(dataclasses.replace(row, rank=len(rows) + 1))
+        if model not in lost and row is not None:
+            rows.append(dataclasses.replace(row, rank=len(rows) + 1))
+        elif model not in lost:
+            unknown[model] = race.dropped[model].reason
     return dataclasses.replace(
         ranking,
         rows=tuple(rows),
+        failed={**ranking.failed, **unknown},
         records={**race.records, **ranking.records},
         decisions=tuple(one.to_dict() for one in race.decisions),
     )
 
 
-def _row_when_dropped(race: Race, model: str, *, dataset: str, beta: str) -> Row:
+def _row_when_dropped(race: Race, model: str, *, dataset: str, beta: str) -> Row | None:
     dropped = race.dropped[model]
     then = dropped.standing
     found = ranked(then.estimates, [*then.records.values()], dataset=dataset, beta=beta)
@@ -67,4 +71,4 @@ def _row_when_dropped(race: Race, model: str, *, dataset: str, beta: str) -> Row
     for row in found.rows:
         if row.model == model:
             return dataclasses.replace(row, tie=0, notes="; ".join(filter(None, (when, row.notes))))
-    return Row(rank=0, model=model, score=float("nan"), notes=when)
+    return None

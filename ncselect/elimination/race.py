@@ -36,7 +36,11 @@ class Runner(Protocol):
 
     @property
     def prices(self) -> Mapping[str, float]:
-        """Model → what an epoch of it costs; nan before it is known."""
+        """Model → what an epoch of it costs by itself; nan before it is known."""
+
+    @property
+    def workers(self) -> int:
+        """How many it observes at a time."""
 
     def observe(self, models: Sequence[str], epochs: int, budget: float) -> dict[str, RunRecord]:
         """Observe models in turn up to an epoch; return each as far as it has come.
@@ -217,6 +221,9 @@ class _Course:
         short = [model for model in going if model not in failed and model not in there]
         if there:
             self._tell("observed", there, f"up to epoch {epochs}")
+        for model in short:
+            if self._seen[model].epochs > before[model]:
+                self._tell("observed", [model], f"up to epoch {self._seen[model].epochs}")
         moved = any(self._seen[model].epochs > before[model] for model in going)
         prices = self._prices(short)
         if moved and any(self._runner.spent + prices[model] <= self._budget for model in short):
@@ -261,6 +268,7 @@ class _Course:
             self._budget,
             self._most,
             len(self._seen),
+            self._runner.workers,
         )
         if order:
             for model in found.refused:
@@ -276,7 +284,7 @@ class _Course:
         """Return what an epoch of each costs; those unknown as the mean of the known ones."""
         known = self._runner.prices
         usual = [price for price in known.values() if not math.isnan(price)]
-        mean = sum(usual) / len(usual) if usual else 0.0
+        mean = sum(usual) / len(usual) if usual else math.nan
         return {
             model: mean if math.isnan(price := known.get(model, math.nan)) else price
             for model in models
@@ -285,7 +293,7 @@ class _Course:
     def _tell(self, what: str, models: Sequence[str], reason: str) -> None:
         self._decisions.append(
             Decision(
-                self._standing.epochs if hasattr(self, "_standing") else 0,
+                self._standing.epochs,
                 self._runner.spent,
                 what,
                 tuple(models),

@@ -30,6 +30,7 @@ class Replay:
             model: 1.0 if unit == "epochs" else _seconds(run) for model, run in runs.items()
         }
         self.spent = 0.0
+        self.workers = 1
         self._seen = dict.fromkeys(runs, 0)
 
     def observe(self, models: Sequence[str], epochs: int, budget: float) -> dict[str, RunRecord]:

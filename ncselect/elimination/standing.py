@@ -26,13 +26,16 @@ class Standing:
     estimates
         Of these, in the same order; empty before anything is known.
     prices
-        Model → what an epoch of it costs, known or taken for that of the others.
+        Model → what an epoch of it costs by itself, known or taken for that of the others; nan
+        while nothing is known of any.
     spent, budget
         What was paid so far, and what may be; in the unit of the prices.
     most
         Epochs beyond which nobody is observed.
     entered
         How many candidates began.
+    workers
+        How many are observed at a time.
     """
 
     records: Mapping[str, RunRecord]
@@ -42,6 +45,7 @@ class Standing:
     budget: float
     most: int
     entered: int
+    workers: int = 1
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -54,12 +58,19 @@ class Standing:
         return max((record.epochs for record in self.records.values()), default=0)
 
     @property
+    def is_told(self) -> bool:
+        """Whether the method has said anything, so that there is an order to drop by."""
+        return bool(self.estimates.estimates)
+
+    @property
     def left(self) -> float:
         """What may still be spent."""
         return self.budget - self.spent
 
     def affordable(self, models: tuple[str, ...], share: float | None = None) -> int:
         """Return how many further epochs of all these models can be paid, within ``most``.
+
+        One while no price is known.
 
         Parameters
         ----------
@@ -68,9 +79,13 @@ class Standing:
         share
             What to pay them of; by default all that is left.
         """
-        price = sum(self.prices[model] for model in models)
+        each = [self.prices[model] for model in models]
+        price = max(sum(each) / self.workers, *each) if each else 0.0
         paid = self.left if share is None else min(share, self.left)
-        possible = paid / price + 1e-9 if price > 0 else math.inf
+        if math.isnan(price):
+            possible = 1.0 if paid > 0 else 0.0
+        else:
+            possible = paid / price + 1e-9 if price > 0 else math.inf
         return math.floor(max(0.0, min(possible, self.most - self.epochs)))
 
     def draws(self) -> NDArray[np.float64] | None:

@@ -31,10 +31,10 @@ class TopAfterOne:
 
     def step(self, standing: Standing) -> Step:
         """Decide; see ``Strategy``."""
-        if not standing.epochs:
-            return Step(epochs=min(1, standing.most))
+        if not standing.epochs or not standing.is_told:
+            return Step(epochs=min(standing.epochs + 1, standing.most))
         kept, lost = standing.models[: self.top], standing.models[self.top :]
         return Step(
-            dict.fromkeys(lost, f"not among the best {self.top} after {standing.epochs} epoch"),
+            dict.fromkeys(lost, f"not among the best {self.top} after epoch {standing.epochs}"),
             epochs=standing.epochs + standing.affordable(kept),
         )
