@@ -22,7 +22,7 @@ import numpy as np
 from bench.spread import rounded
 from ncselect.measures.bipartite import BipartiteNetwork, bipartite_network
 from ncselect.measures.degrees import Distribution, moments, network_distributions
-from ncselect.measures.heavy_tail import heavy_tail, verdict
+from ncselect.measures.heavy_tail import COMPARED, heavy_tail, verdict
 from ncselect.measures.pathways import unit_groups
 from ncselect.measures.weights import weight_measures
 from ncselect.run import Run
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "protocol": "round or epoch by epoch; heavy: a power law or log-normal is preferred over "
         "an exponential at p < .1, and the power law the likelier one; accuracy hurt, fallen: "
         f"below {HURT}, {FALLEN} of its best, to the end",
+        "R and p of": [f"{first} against {second}" for first, second in COMPARED],
         "runs": runs,
         "heavy": told,
         "changes": changed(runs),
@@ -141,13 +142,9 @@ def judged(one: Distribution, replicas: int, seed: int) -> dict[str, Any]:
         "alpha": rounded(found.fit.alpha),
         "xmin": rounded(found.fit.xmin),
         "tail": found.fit.tail_size,
-        "values": found.fit.values,
         "goodness": rounded(found.goodness),
-        "R": {
-            f"{test.first}:{test.second}": rounded(test.normalised) for test in found.comparisons
-        },
-        "p": {f"{test.first}:{test.second}": rounded(test.p) for test in found.comparisons},
-        "preferred": [test.preferred for test in found.comparisons if test.preferred],
+        "R": [rounded(test.normalised) for test in found.comparisons],
+        "p": [rounded(test.p) for test in found.comparisons],
     }
 
 
