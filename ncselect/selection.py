@@ -16,8 +16,7 @@ from ncselect.background import PathOrPaths, background
 from ncselect.elimination.live import Live
 from ncselect.elimination.placing import placed
 from ncselect.elimination.race import Strategy, race
-from ncselect.elimination.strategies import DEFAULT as DEFAULT_STRATEGY
-from ncselect.elimination.strategies import strategy as named_strategy
+from ncselect.elimination.strategies import asked_strategy
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
 from ncselect.history import of_their_protocol, protocol_of
@@ -205,7 +204,7 @@ def selection(
     check_seed(seed)
     known = background(history=history, experience=experience, horizon=horizon)
     chosen_methods = _methods(method_name, known)
-    strategy = _strategy(eliminate, budget)
+    strategy = asked_strategy(eliminate, budget)
     if epochs is None and budget is not None:
         epochs = horizon
     epochs = _observed(epochs, horizon, chosen_methods)
@@ -382,19 +381,6 @@ def _methods(named: str | Sequence[str], known: Background) -> list[Method]:
     if not names:
         raise InputError(f"method: none came; name one or more, such as '{DEFAULT}'")
     return [parsed_method(name, known) for name in dict.fromkeys(names)]
-
-
-def _strategy(eliminate: bool | str, budget: float | None) -> Strategy | None:
-    """Return who is to be dropped on the way; with a budget somebody always is."""
-    if budget is not None and not (
-        isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0
-    ):
-        raise InputError(f"budget: {budget!r} came; give seconds, more than 0")
-    if not isinstance(eliminate, bool | str):
-        raise InputError(f"eliminate: {eliminate!r} came; give True, or the name of a strategy")
-    if eliminate is False:
-        return None if budget is None else named_strategy(DEFAULT_STRATEGY)
-    return named_strategy(DEFAULT_STRATEGY if eliminate is True else eliminate)
 
 
 def _observed(epochs: int | None, horizon: int, methods: Sequence[Method]) -> int:

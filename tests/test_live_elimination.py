@@ -97,6 +97,7 @@ def test_times_without_a_unit_are_refused_with_the_remedy(text):
         ({"budget": True}, "budget: True came"),
         ({"eliminate": True, "epochs": 0, "method": "parameters"}, "nobody is trained"),
         ({"eliminate": True, "epochs": 2, "method": "logme"}, "learns nothing from epochs"),
+        ({"eliminate": 1, "epochs": 2}, "eliminate: 1 came; give True"),
         ({"eliminate": "halve"}, "successive-halving"),
     ],
 )

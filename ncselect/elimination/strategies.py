@@ -89,3 +89,29 @@ def strategy(text: str) -> Strategy:
             kind = "a whole number" if whole else "a number"
             raise InputError(f"strategy '{name}': {option} is '{value}'; give {kind}") from None
     return card.make(**options)
+
+
+def asked_strategy(eliminate: bool | str, budget: float | None) -> Strategy | None:
+    """Return who is to be dropped on the way; with a budget somebody always is.
+
+    Parameters
+    ----------
+    eliminate
+        True for the default, False for none, or a strategy as text.
+    budget
+        Seconds that may be spent, None for as many as are needed.
+
+    Raises
+    ------
+    InputError
+        If either cannot be used.
+    """
+    if budget is not None and not (
+        isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0
+    ):
+        raise InputError(f"budget: {budget!r} came; give seconds, more than 0")
+    if not isinstance(eliminate, bool | str):
+        raise InputError(f"eliminate: {eliminate!r} came; give True, or the name of a strategy")
+    if eliminate is False:
+        return None if budget is None else strategy(DEFAULT)
+    return strategy(DEFAULT if eliminate is True else eliminate)
