@@ -45,6 +45,8 @@ class Ranking:
     decisions
         Where candidates were dropped on the way: everything that was decided, in order, as JSON
         values, see ``ncselect.elimination``.
+    name
+        What it is kept as, see ``ncselect.kept_ranking``; empty where it is not.
     """
 
     rows: tuple[Row, ...]
@@ -56,6 +58,29 @@ class Ranking:
     outlook: Mapping[int, float] = field(default_factory=dict)
     records: Mapping[str, RunRecord] = field(default_factory=dict, repr=False, compare=False)
     decisions: tuple[Mapping[str, Any], ...] = ()
+    name: str = field(default="", compare=False)
+
+    @classmethod
+    def from_dict(
+        cls, document: Mapping[str, Any], *, records: Mapping[str, RunRecord] | None = None
+    ) -> Ranking:
+        """Rebuild a ranking from :meth:`to_dict`'s value; ``records`` are its runs."""
+        values: list[dict[str, Any]] = [
+            {name: math.nan if value is None else value for name, value in row.items()}
+            for row in document["ranking"]
+        ]
+        return cls(
+            rows=tuple(Row(**row) for row in values),
+            failed=document["failed"],
+            method=document["method"],
+            dataset=document["dataset"],
+            notes=tuple(document["notes"]),
+            others=tuple(document["others"]),
+            outlook={int(more): sure for more, sure in document["outlook"].items()},
+            records=records or {},
+            decisions=tuple(document["decisions"]),
+            name=document["name"],
+        )
 
     @property
     def best(self) -> str:
@@ -141,8 +166,10 @@ class Ranking:
             for row in self.rows
         ]
         return {
+            "name": self.name,
             "dataset": self.dataset,
             "method": self.method,
+            "others": list(self.others),
             "best": self.rows[0].model if self.rows else None,
             "advice": self.advice,
             "ranking": rows,

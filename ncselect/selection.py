@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
 from ncselect.history import of_their_protocol, protocol_of
 from ncselect.jobs import jobs_for
+from ncselect.kept_ranking import kept
 from ncselect.methods import DEFAULT, Method, parsed_method
 from ncselect.methods.capacitance import DEFAULT_DEFINITION
 from ncselect.ordering import ranked
@@ -64,6 +65,8 @@ class Selection:
         Who is dropped on the way; None: nobody.
     budget
         Seconds that may be spent; inf: as many as are needed.
+    question
+        What was asked, argument → value, as JSON values.
     """
 
     jobs: tuple[Job, ...]
@@ -75,6 +78,7 @@ class Selection:
     workers: int
     strategy: Strategy | None = None
     budget: float = math.inf
+    question: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def plan(self) -> Plan:
@@ -94,16 +98,24 @@ class Selection:
         own = (signal for signal in sorted(self.method.signals) if signal.startswith("beta/"))
         return next(own, SHOWN_BETA)
 
-    def ranking(self, *, watch: Watch = lambda _m, _e: None) -> Ranking:
-        """Train what the store lacks and rank.
+    def ranking(self, *, watch: Watch = lambda _m, _e: None, command: str = "") -> Ranking:
+        """Train what the store lacks, rank, and keep the answer in the store.
 
         Parameters
         ----------
         watch
             Called with a candidate's name and each event of its run.
+        command
+            The command line that asks, kept with the answer.
         """
         if self.strategy is not None:
-            return self._raced(self.strategy, watch)
+            ranking = self._raced(self.strategy, watch)
+        else:
+            ranking = self._observed(watch)
+        return kept(ranking, self.jobs, self.store, {**self.question, "command": command})
+
+    def _observed(self, watch: Watch) -> Ranking:
+        """Train every candidate for its epochs, and rank."""
         records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
         seen = [record.observed(self.epochs) for record in records]
         method, *others = (not_told_of(one, seen) for one in (self.method, *self.others))
@@ -256,6 +268,28 @@ def selection(
         workers,
         strategy=strategy,
         budget=math.inf if budget is None else float(budget),
+        question={
+            "models": _as_given(models),
+            "dataset": _as_given(dataset),
+            "method": _as_given(method_name),
+            "history": _as_given(history),
+            "experience": _as_given(experience),
+            "epochs": epochs,
+            "horizon": horizon,
+            "seed": seed,
+            "weights": weights,
+            "image_size": image_size,
+            "train_size": train_size,
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "skip_corrupt": skip_corrupt,
+            "store": str(store),
+            "workers": workers,
+            "threads": threads,
+            "keep": keep,
+            "budget": budget,
+            "eliminate": eliminate,
+        },
     )
 
 
@@ -373,6 +407,15 @@ def select(
     names = [job.spec.model for job in chosen.jobs]
     with Progress(names, chosen.epochs, beta=chosen.beta) as watch:
         return chosen.ranking(watch=watch)
+
+
+def _as_given(value: Any) -> Any:
+    """Return an argument as JSON values; of what is no text, the name of its type."""
+    if isinstance(value, str | Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_as_given(one) for one in value]
+    return f"<{type(value).__name__}>"
 
 
 def _methods(named: str | Sequence[str], known: Background) -> list[Method]:

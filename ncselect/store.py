@@ -68,7 +68,7 @@ class RunStore:
     def _exists(self) -> bool:
         return self._header.exists()
 
-    def _make(self) -> None:
+    def make(self) -> None:
         """Make the folder and what says that it is a store, if they are not there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._exists:
@@ -110,7 +110,7 @@ class RunStore:
         found = self.find(spec)
         if found is not None:
             return found
-        self._make()
+        self.make()
         folder = self.folder / f"{_readable(spec)}-s{spec.seed}-{spec.key}"
         folder.mkdir(exist_ok=True)
         replace_text(folder / "spec.json", json.dumps(spec.to_json(), indent=1, sort_keys=True))
@@ -142,7 +142,7 @@ class RunStore:
         found = self.find_features(spec)
         if found is not None:
             return found
-        self._make()
+        self.make()
         folder = self._features / f"{_readable(spec)}-{features_key(spec)}"
         folder.mkdir(parents=True, exist_ok=True)
         document = {"model": spec.model, "dataset": spec.dataset, **features_identity(spec)}

@@ -8,7 +8,7 @@ import typer
 
 from ncselect.cli import graph, sparse
 from ncselect.cli.compare import compare
-from ncselect.cli.listings import datasets, methods, models, runs, strategies
+from ncselect.cli.listings import datasets, methods, models, rankings, runs, strategies
 from ncselect.cli.options import err
 from ncselect.cli.pretrain import pretrain
 from ncselect.cli.rank import rank
@@ -25,7 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (rank, models, datasets, methods, strategies, runs, compare, pretrain, reproduce):
+for command in (
+    rank,
+    models,
+    datasets,
+    methods,
+    strategies,
+    rankings,
+    runs,
+    compare,
+    pretrain,
+    reproduce,
+):
     app.command()(command)
 app.add_typer(graph.app)
 app.add_typer(sparse.app)

@@ -83,6 +83,28 @@ def strategies(output: FormatOption = Format.table) -> None:
     show(rows, output)
 
 
+def rankings(store: StoreOption = Path("runs"), output: FormatOption = Format.table) -> None:
+    """List the kept rankings, the newest first."""
+    from ncselect.kept_ranking import kept_names, kept_ranking
+    from ncselect.store import RunStore
+
+    there = RunStore(store, create=False)
+    found = [kept_ranking(there, name) for name in kept_names(there)]
+    rows = [
+        {
+            "ranking": one.name,
+            "dataset": one.ranking.dataset,
+            "method": one.ranking.method,
+            "candidates": len(one.specs),
+            "epochs": one.question["epochs"],
+            "best": one.ranking.rows[0].model if one.ranking.rows else None,
+            "made": one.made,
+        }
+        for one in found
+    ]
+    show(rows, output)
+
+
 def runs(
     store: StoreOption = Path("runs"),
     delete: Annotated[

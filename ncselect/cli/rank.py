@@ -16,7 +16,7 @@ from ncselect.cli.options import (
     integers,
     seconds,
 )
-from ncselect.cli.training import agreed, printed, reading_images, resumable
+from ncselect.cli.training import agreed, printed, reading_images, resumable, typed_command
 from ncselect.listing import Format, show
 
 
@@ -189,7 +189,9 @@ def rank(
         resumable(),
         Progress(names, question.epochs, beta=question.beta, console=err) as watch,
     ):
-        ranking = question.ranking(watch=watch)
+        ranking = question.ranking(watch=watch, command=typed_command())
     printed(ranking, output, as_csv=lambda: typer.echo(ranking.to_csv(), nl=False))
+    if ranking.name:
+        err.print(f"Kept as {ranking.name}.", markup=False, highlight=False, soft_wrap=True)
     if not ranking.rows:
         raise typer.Exit(1)
