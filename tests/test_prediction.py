@@ -496,6 +496,26 @@ def test_fits_that_do_not_converge_are_counted(monkeypatch):
     found = classification(data, threshold="median", repeats=1)
     assert score(found, "rolled degree", "mlp").unconverged == 5
     assert score(found, "rolled degree", "svm").unconverged == 0
+    logarithms = classification(
+        data, threshold="median", classifiers=("mlp-log", "svm-log"), repeats=1
+    )
+    assert score(logarithms, "rolled degree", "mlp-log").unconverged == 5
+    assert score(logarithms, "rolled degree", "svm-log").unconverged == 0
+
+
+def test_a_law_below_outliers_is_learnt_on_logarithms():
+    """Thrice in a hundred an input is 10,000 times as large; the law is that of the others."""
+    rng = np.random.default_rng(0)
+    told = rng.standard_normal((400, 3))
+    high = told[:, 0] > 0
+    told[rng.random((400, 3)) < 0.03] *= 1e4
+    seen, judged = slice(0, 200), slice(200, 400)
+    rights = {}
+    for name in learners.CLASSIFIERS:
+        made, _ = learners.fitted(learners.classifier(name, 0), told[seen], high[seen])
+        rights[name] = np.mean(made.predict(told[judged]) == high[judged])
+    assert min(rights["svm-log"], rights["mlp-log"]) > 0.9
+    assert rights["svm"] < 0.7
 
 
 def test_the_published_numbers():

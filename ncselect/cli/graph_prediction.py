@@ -66,7 +66,7 @@ def evaluate(
         ),
     ] = "concatenated",
     classifier: Annotated[
-        str, typer.Option(help="svm, mlp, linear-svm; separated by commas.")
+        str, typer.Option(help="svm, mlp, linear-svm, svm-log, mlp-log; separated by commas.")
     ] = "svm,mlp",
     threshold: ThresholdOption = "median",
     epochs: Annotated[
