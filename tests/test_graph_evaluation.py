@@ -52,6 +52,17 @@ def runs(seed, model="LeNet5", *, telling="signature", own_seeds=True, dataset="
     ]
 
 
+def without_graphs(run):
+    """Return a run that recorded no graphs."""
+    plain = [
+        dataclasses.replace(
+            seen, signals={k: v for k, v in seen.signals.items() if not k.startswith("graph/")}
+        )
+        for seen in run.observations
+    ]
+    return dataclasses.replace(run, observations=tuple(plain))
+
+
 @pytest.fixture(scope="module")
 def told_by_graphs(tmp_path_factory):
     return stored(tmp_path_factory.mktemp("graphs"), runs(1))
@@ -171,7 +182,8 @@ def test_statistics_of_both_signs_are_told_apart(found):
 def test_another_architecture_is_judged_by_what_these_taught(tmp_path):
     learnt_from, strange = runs(1), runs(3, "AlexNetSmall")
     low = [run for run in runs(4, "VGGSmall") if run.truth[EPOCHS] < 0.4]
-    both = stored(tmp_path / "both", [*learnt_from, *strange, *low])
+    mute = [without_graphs(run) for run in runs(5, "ResNet32")]
+    both = stored(tmp_path / "both", [*learnt_from, *strange, *low, *mute])
     question = dataclasses.replace(SMALL, threshold=0.4, windows=())
     found = evaluated([both], question, judge_on=[both], where={"candidate.source": "LeNet5"})
     assert [one.last for one in found.transfers] == [1, 3]
@@ -182,7 +194,8 @@ def test_another_architecture_is_judged_by_what_these_taught(tmp_path):
         assert by_name["rolled degree"] > 0.85
         assert all(by_name[name.name] < 0.75 for name in controls())
     assert found.regressions == ()
-    assert list(found.unjudged) == ["VGGSmall"]
+    assert set(found.unjudged) == {"VGGSmall", "ResNet32"}
+    assert found.unjudged["ResNet32"].startswith("none of its networks: ")
     text = printed(found)
     assert "AlexNetSmall by SVM taught by LeNet5" in text
     assert "VGGSmall was not judged: 0 networks are above the threshold 0.4" in text

@@ -23,8 +23,10 @@ from ncselect.graphs.prediction.judging import check_classifiers
 from ncselect.graphs.prediction.regression import Regression, regression
 from ncselect.graphs.prediction.trajectories import (
     Trajectories,
+    architecture_of,
     gathered,
     of_architecture,
+    run_name,
     shared_starts,
 )
 from ncselect.graphs.prediction.transfer import Transfer, transfer
@@ -212,6 +214,7 @@ def evaluated(
         if others is not None:
             judged = _gathered(others, asked.inputs(), window, asked)
             transfers += _transfers(data, judged, level, asked, unjudged)
+            unjudged |= _untold(others, judged)
             step()
         classifications.append(
             classification(data, threshold=level, classifiers=asked.classifiers, seed=asked.seed)
@@ -270,6 +273,16 @@ def _transfers(
         except InputError as reason:
             unjudged[architecture] = str(reason)
     return found
+
+
+def _untold(others: Chosen, judged: Trajectories) -> dict[str, str]:
+    """Return the architectures of which no network has shown what is to be told, and why."""
+    reasons: dict[str, str] = {}
+    for record in others.records:
+        reason = judged.left_out.get(run_name(record))
+        if reason and architecture_of(record) not in judged.architectures:
+            reasons.setdefault(architecture_of(record), f"none of its networks: {reason}")
+    return reasons
 
 
 def _notes(
