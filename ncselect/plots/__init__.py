@@ -24,9 +24,12 @@ from ncselect.plots.class_curves import (
 from ncselect.plots.courses import CourseFigure, CoursePanel, CourseSeries, draw_courses
 from ncselect.plots.dots import Dot, DotFigure, DotPanel, Slope, draw_dots
 from ncselect.plots.fits import Fit, FitFigure, draw_fits
+from ncselect.plots.forecasts import Band, Forecast, ForecastFigure, draw_forecasts
 from ncselect.plots.intervals import IntervalFigure, IntervalPanel, IntervalRow, draw_intervals
 from ncselect.plots.lines import Line, LineFigure, LinePanel, draw_lines
+from ncselect.plots.predictions import Prediction, PredictionFigure, draw_predictions
 from ncselect.plots.style import save
+from ncselect.plots.tradeoff import TradeoffDot, TradeoffFigure, draw_tradeoff
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +39,7 @@ __all__ = [
     "AccuracyPanel",
     "AccuracySeries",
     "AnyFigure",
+    "Band",
     "Bar",
     "BarFigure",
     "BarPanel",
@@ -50,13 +54,19 @@ __all__ = [
     "DotPanel",
     "Fit",
     "FitFigure",
+    "Forecast",
+    "ForecastFigure",
     "IntervalFigure",
     "IntervalPanel",
     "IntervalRow",
     "Line",
     "LineFigure",
     "LinePanel",
+    "Prediction",
+    "PredictionFigure",
     "Slope",
+    "TradeoffDot",
+    "TradeoffFigure",
     "drawn",
     "save",
 ]
@@ -68,8 +78,11 @@ AnyFigure = (
     | CourseFigure
     | DotFigure
     | FitFigure
+    | ForecastFigure
     | IntervalFigure
     | LineFigure
+    | PredictionFigure
+    | TradeoffFigure
 )
 
 
@@ -103,3 +116,9 @@ def drawn(values: AnyFigure) -> Figure:
             return draw_class_curves(values)
         case CourseFigure():
             return draw_courses(values)
+        case ForecastFigure():
+            return draw_forecasts(values)
+        case PredictionFigure():
+            return draw_predictions(values)
+        case TradeoffFigure():
+            return draw_tradeoff(values)

@@ -18,6 +18,7 @@ from ncselect.plots.style import (
     marker,
     new_figure,
     styled,
+    verbatim,
 )
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class DotFigure:
         Whether both axes are the same quantity: a line then marks x = y.
     caption
         Small print.
+    width
+        In inches; None: as wide as the panels need.
     """
 
     panels: tuple[DotPanel, ...]
@@ -121,6 +124,7 @@ class DotFigure:
     y_label: str
     equal: bool = False
     caption: str = ""
+    width: float | None = None
 
 
 def draw_dots(values: DotFigure) -> Figure:
@@ -130,6 +134,8 @@ def draw_dots(values: DotFigure) -> Figure:
     columns = min(3, count)
     rows = -(-count // columns)
     side = 4.6 if count == 1 else 4.2
+    if values.width is not None:
+        side = (values.width - 0.7) / columns
     with styled():
         figure, grid = new_figure(
             rows, columns, width=side * columns + 0.7, height=side * rows + 0.5
@@ -152,7 +158,7 @@ def draw_dots(values: DotFigure) -> Figure:
                 axes,
                 [(dot.x, dot.y) for dot in panel.dots if _is_inside(axes, dot)],
                 [
-                    dot.label if dot in _labelled(panel.dots) else ""
+                    verbatim(dot.label) if dot in _labelled(panel.dots) else ""
                     for dot in panel.dots
                     if _is_inside(axes, dot)
                 ],

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ncselect.plots.style import COLOURS, INK, SOFT, captioned, finite, new_figure, styled
+from ncselect.plots.style import (
+    COLOURS,
+    INK,
+    SOFT,
+    captioned,
+    finite,
+    in_lines,
+    new_figure,
+    styled,
+    verbatim,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +31,11 @@ TRAIN, VALIDATION, TEST, BETA, LINE = (
     COLOURS[2],
     COLOURS[0],
 )
+
+PANEL = 1.75  # inches that a column should be wide where the width is given
+NARROW = 1.6  # inches of a column below which BIC is left to the table
+LABELS = ("accuracy", "|β_eff| on training images", "validation accuracy")
+SHORT_LABELS = ("accuracy", "|β_eff|", "accuracy")  # where rows are low
 
 _SIGNS = ((1, BETA), (-1, "white"))  # of β_eff → how its mark is filled
 
@@ -44,7 +60,7 @@ class Fit:
     predicted, sd
         The line at β = 0 and its standard deviation.
     test
-        True test accuracy at T.
+        True test accuracy at T; nan where it is not known.
     """
 
     model: str
@@ -70,30 +86,53 @@ class FitFigure:
         From left to right.
     caption
         Small print.
+    width
+        In inches: models go into as many lines as they need; None: into one, as wide as it is.
     """
 
     fits: tuple[Fit, ...]
     caption: str = ""
+    width: float | None = None
 
 
 def draw_fits(values: FitFigure) -> Figure:
     """Draw three rows: accuracy by epoch, |β_eff| by epoch, accuracy by β_eff with the line."""
-    columns = len(values.fits)
+    count = len(values.fits)
+    columns = count if values.width is None else min(count, max(2, int(values.width / PANEL)))
+    lines = -(-count // columns)
     with styled():
-        figure, grid = new_figure(3, columns, width=max(5.2, 2.5 * columns + 0.5), height=7.2)
-        for place, fit in enumerate(values.fits):
-            top, middle, bottom = (row[place] for row in grid)
-            _accuracy(top, fit)
-            _beta(middle, fit)
-            _line(bottom, fit)
-            top.set_title(fit.model, fontsize=min(9.5, 9.5 * 17 / len(fit.model)))
-        for row, label in zip(
-            grid, ("accuracy", "|β_eff| on training images", "validation accuracy"), strict=True
-        ):
-            row[0].set_ylabel(label)
-        figure.legend(handles=_handles(), loc="outside upper left", ncols=min(6, columns + 1))
+        if values.width is None:
+            width, height = max(5.2, 2.5 * columns + 0.5), 7.2
+        else:
+            width, height = values.width, 0.8 + 4.7 * lines
+        figure, grid = new_figure(3 * lines, columns, width=width, height=height)
+        for place in range(columns * lines):
+            first, column = 3 * (place // columns), place % columns
+            three = [row[column] for row in grid[first : first + 3]]
+            if place < count:
+                broken = values.width is not None
+                _column(three, values.fits[place], width / columns, broken=broken)
+            else:
+                for axes in three:
+                    axes.set_axis_off()
+        for place, row in enumerate(grid):
+            row[0].set_ylabel((LABELS if values.width is None else SHORT_LABELS)[place % 3])
+        wide = int(width / 1.6) if values.width is not None else columns + 1
+        figure.legend(handles=_handles(values.fits), loc="outside upper left", ncols=min(6, wide))
         captioned(figure, values.caption)
     return figure
+
+
+def _column(axes: Sequence[Axes], fit: Fit, width: float, *, broken: bool) -> None:
+    """Draw the three panels of a model, from top to bottom; width in inches."""
+    top, middle, bottom = axes
+    _accuracy(top, fit)
+    _beta(middle, fit)
+    _line(bottom, fit, brief=width < NARROW)
+    if broken:
+        top.set_title(in_lines(fit.model, int((width - 0.4) / 0.078)), fontsize=8)
+    else:
+        top.set_title(verbatim(fit.model), fontsize=min(9.5, 9.5 * 17 / len(fit.model)))
 
 
 def _accuracy(axes: Axes, fit: Fit) -> None:
@@ -123,7 +162,7 @@ def _beta(axes: Axes, fit: Fit) -> None:
     axes.set_xlabel("epoch t")
 
 
-def _line(axes: Axes, fit: Fit) -> None:
+def _line(axes: Axes, fit: Fit, *, brief: bool) -> None:
     window = slice(fit.start - 1, fit.start - 1 + fit.length)
     beta, accuracy = np.array(fit.beta)[window], np.array(fit.validation)[window]
     ends = np.array([min(0.0, beta.min()), max(0.0, beta.max())])
@@ -139,8 +178,9 @@ def _line(axes: Axes, fit: Fit) -> None:
         axes.errorbar(0, fit.predicted, yerr=fit.sd, color=LINE, linewidth=1, capsize=2)
     axes.plot(0, fit.predicted, "*", color=LINE, markersize=11, markeredgecolor="white", zorder=4)
     axes.plot(0, fit.test, "^", color=TEST, markersize=6.5, zorder=5)
+    bic = "" if brief else f", BIC = {fit.bic:.1f}".replace("-", "−")
     axes.set_title(
-        f"t0 = {fit.start}, BIC = {fit.bic:.1f}".replace("-", "−"),
+        f"t0 = {fit.start}{bic}",
         fontsize=7.5,
         fontweight="normal",
         color=INK,
@@ -150,7 +190,7 @@ def _line(axes: Axes, fit: Fit) -> None:
     axes.margins(0.12)
 
 
-def _handles() -> list[Any]:
+def _handles(fits: Sequence[Fit]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     def mark(label: str, look: str, shape: str, line: Any = "none", fill: Any = "full") -> Any:
@@ -159,10 +199,11 @@ def _handles() -> list[Any]:
             fillstyle=fill,
         )  # fmt: skip
 
+    tested = any(finite(fit.test) for fit in fits)
     return [
         mark("training accuracy (probe subset)", TRAIN, "", "-"),
         mark("validation accuracy", VALIDATION, "", "-"),
-        mark("test accuracy at T", TEST, "^"),
+        *([mark("test accuracy at T", TEST, "^")] if tested else []),
         mark("β_eff > 0, and observations", BETA, "s"),
         mark("β_eff < 0", BETA, "s", fill="none"),
         mark("predicted: h(0) ± sd", LINE, "*", "-"),

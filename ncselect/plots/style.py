@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ COLOURS = (  # Okabe & Ito (2008), without yellow, which print loses
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">")
 OURS = COLOURS[0]
 PAPER = COLOURS[1]
+
+_NOT_IN_XML = ("Cc", "Cn", "Cs")  # control, unassigned, surrogate
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -81,9 +84,9 @@ def new_figure(
     height_ratios: Sequence[float] | None = None,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure with axes in rows and columns; width and height in inches."""
-    from matplotlib.figure import Figure
+    from ncselect.plots.shown import ShownFigure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(
         rows,
         columns,
@@ -128,6 +131,34 @@ def colour(place: int) -> str:
 def marker(place: int) -> str:
     """Return the marker of the series at a place."""
     return MARKERS[place % len(MARKERS)]
+
+
+def verbatim(name: str, most: int = 40) -> str:
+    """Return a name so that matplotlib writes it as it is, and SVG may hold it.
+
+    A dollar sign begins no formula; what XML cannot hold becomes the replacement character; of a
+    name of more than ``most`` characters the middle is left out.
+    """
+    if len(name) > most:
+        half = (most - 1) // 2
+        name = f"{name[: most - 1 - half]}…{name[-half:]}"
+    held = "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in _NOT_IN_XML else sign
+        for sign in name
+    )
+    return held.replace("$", r"\$")
+
+
+def in_lines(name: str, characters: int) -> str:
+    """Return a name, :func:`verbatim`, in up to three lines, broken behind hyphens if it can be."""
+    import textwrap
+
+    width = max(6, characters)
+    lines = textwrap.wrap(name, width)
+    if len(lines) > 3:
+        lines = textwrap.wrap(verbatim(name, 2 * width), width, break_on_hyphens=False)
+        return "\n".join(lines)
+    return "\n".join(map(verbatim, lines))
 
 
 def finite(*values: float) -> bool:
