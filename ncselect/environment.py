@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,24 +17,31 @@ from zoo.errors import InputError
 
 BACKENDS = ("tensorflow", "jax")
 PROTOCOL = 1  # raised with every change of training or measuring that changes numbers
+_CONFIGURING = ("KERAS_", "TF_", "XLA_", "JAX_")
 _SHORTENED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # Keras cuts fit() short by these
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(
+    threads: int, *, gpu: bool | None = None, variables: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return what belongs into a run's key: versions, backend and its switches, threads, device.
 
     Parameters
     ----------
     threads
         Threads of a run's process.
+    gpu
+        Whether it has a GPU; None: if this machine has one.
+    variables
+        The environment variables of this machine, or of another that they are meant for.
 
     Raises
     ------
     InputError
         If the configured Keras backend is neither TensorFlow nor JAX.
     """
-    configured = _keras_configuration()
-    backend = _checked(os.environ.get("KERAS_BACKEND") or configured.get("backend"))
+    configured = _keras_configuration(variables)
+    backend = _checked(variables.get("KERAS_BACKEND") or configured.get("backend"))
     where = {
         "protocol": str(PROTOCOL),
         "backend": backend,
@@ -42,25 +50,34 @@ def environment(threads: int) -> dict[str, str]:
         backend: metadata.version(backend),
         "numpy": metadata.version("numpy"),
         "threads": str(threads),
-        "device": "gpu" if _has_gpu() else "cpu",
+        "device": "gpu" if (_has_gpu() if gpu is None else gpu) else "cpu",
     }
     if backend == "jax":
         return {
             **where,
             "jaxlib": metadata.version("jaxlib"),
-            "xla": os.environ.get("XLA_FLAGS", ""),
+            "xla": variables.get("XLA_FLAGS", ""),
         }
-    return {**where, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
+    return {**where, "onednn": variables.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 
 
-def process_variables(environment: dict[str, str]) -> dict[str, str]:
+def process_variables(
+    environment: Mapping[str, str], variables: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return the environment variables that pin a run's process to an environment.
 
     Operations are deterministic and the thread pools of fixed size: with these, the same seed
     gives the same numbers on the same machine.
+
+    Parameters
+    ----------
+    environment
+        What the process is pinned to, see :func:`environment`.
+    variables
+        What it inherits.
     """
     threads = environment["threads"]
-    inherited = {name: value for name, value in os.environ.items() if name not in _SHORTENED}
+    inherited = {name: value for name, value in variables.items() if name not in _SHORTENED}
     return {
         **inherited,
         "KERAS_BACKEND": environment["backend"],
@@ -81,9 +98,17 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _keras_configuration() -> dict[str, object]:
+def configuring(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that Keras and its backends are configured by.
+
+    They go with a run to whichever machine it is done on.
+    """
+    return {name: value for name, value in variables.items() if name.startswith(_CONFIGURING)}
+
+
+def _keras_configuration(variables: Mapping[str, str]) -> dict[str, object]:
     """Read what Keras itself will read: ``keras.json`` in its home."""
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    home = Path(variables.get("KERAS_HOME", Path.home() / ".keras"))
     file = home / "keras.json"
     return dict(json.loads(file.read_text())) if file.exists() else {}
 

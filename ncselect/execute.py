@@ -7,66 +7,26 @@ training.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import selectors
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from ncselect.environment import process_variables
-from ncselect.features import StoredFeatures
+from ncselect.cluster import Cluster
+from ncselect.processes import LocalProcesses
 from ncselect.run import Run
 from ncselect.scores import SCORES
-from ncselect.spec import RunSpec
 from ncselect.store import RunStore
+from ncselect.task import Job, Processes, Task, Watch
 from ncselect.types import RunRecord
 from zoo.errors import UnknownNameError
 
-Watch = Callable[[str, Mapping[str, Any]], None]  # model, event
-
-
-@dataclass(frozen=True)
-class Job:
-    """A candidate to be scored, and its run to be brought to a number of epochs.
-
-    Attributes
-    ----------
-    spec
-        What to run.
-    candidate, dataset
-        What the run's process rebuilds: ``Candidate.to_json()``, ``Dataset.to_json()``.
-    epochs
-        Epochs to observe, or None for no run at all.
-    horizon
-        The epoch that completes the run, unless its patience is out before; at its end the test
-        accuracy is measured.
-    keep
-        Whether a complete run keeps its checkpoint.
-    scores
-        Names of the scores that are wanted, see ``ncselect.scores``. Those that the candidate's
-        card gives are left to the caller.
-    saves
-        Path of the file that gets the trained network, see ``ncselect.saving``. The run is
-        complete, and its checkpoint goes, only when the file is there.
-    """
-
-    spec: RunSpec
-    candidate: Mapping[str, Any]
-    dataset: Mapping[str, Any]
-    epochs: int | None
-    horizon: int
-    keep: bool = False
-    scores: frozenset[str] = frozenset()
-    saves: str | None = None
-
+__all__ = ["Admit", "Job", "Stopped", "Watch", "complete", "is_wanting", "wanted_scores"]
 
 Admit = Callable[[Job], Job | None]
+
+
+class Stopped(Exception):  # noqa: N818  it is no error
+    """Raised by a ``watch`` or an ``admit``: stop, and return what is there."""
 
 
 def complete(
@@ -74,6 +34,7 @@ def complete(
     store: RunStore,
     *,
     workers: int = 1,
+    cluster: Cluster | None = None,
     watch: Watch = lambda _model, _event: None,
     admit: Admit = lambda job: job,
 ) -> list[RunRecord]:
@@ -93,10 +54,13 @@ def complete(
         Where runs and features are kept.
     workers
         Processes at a time.
+    cluster
+        Where they are; None: on this machine.
     watch
         Called with a model's name and each event of its process: ``stored``, or ``features``
         (images are passed through the candidate), ``scored`` (``values``, ``reasons``),
-        ``started``, ``progress``, ``observation``, and ``failed``.
+        ``started``, ``progress``, ``observation``, ``finished``, on a cluster ``lost`` (with its
+        node; it goes on elsewhere), and ``failed``.
     admit
         Called with a job when its process is due; returns it as it is to be done by then, with
         fewer epochs or as it is, or None to leave it.
@@ -104,7 +68,9 @@ def complete(
     Returns
     -------
     list of RunRecord
-        A job without epochs has a record without observations, and leaves no run behind.
+        A job without epochs has a record without observations, and leaves no run behind; nor does
+        one that was left. Where ``watch`` or ``admit`` raises :class:`Stopped` the running
+        processes are stopped and the records are those of what is stored by then.
 
     Raises
     ------
@@ -113,37 +79,45 @@ def complete(
         extracting.
     """
     records: dict[int, RunRecord] = {}
-    waiting: list[_Waiting] = []
-    for index, job in enumerate(jobs):
-        run = None if job.epochs is None else store.run(job.spec)
-        record = RunRecord(job.spec) if run is None else run.record()
-        scores = wanted_scores(job, store)
-        trains = is_wanting(job, record)
-        if run is not None and trains and not run.can_continue:
-            wanted = "saving" if record.epochs == job.epochs else str(job.epochs)
-            records[index] = _failed(
-                record,
-                f"stored to epoch {record.epochs} without a checkpoint, {wanted} wanted; "
-                f"train it anew after 'ncselect runs --store {store.folder} --delete "
-                f"{run.spec.key}', and next time keep the checkpoint with --keep",
-            )
-        elif trains or scores:
-            features = store.features_of(job.spec) if scores else None
-            waiting.append(_Waiting(index, job, run if trains else None, features, scores))
-        else:
-            records[index] = record
-            watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
-    with _Pool(workers) as pool:
-        for one, reason in pool.finish(waiting, watch, admit):
-            stored = None if one.job.epochs is None else store.run(one.job.spec)
-            record = RunRecord(one.job.spec) if stored is None else stored.record()
-            records[one.index] = record if reason is None else _failed(record, reason)
-            if reason is not None and one.run is not None and record.status == "partial":
-                one.run.note_failure(reason)
-    for index, job in enumerate(jobs):
-        if records[index].status == "failed":
-            watch(job.spec.model, {"event": "failed", "error": records[index].error})
-    return [_named(store.scored(records[index]), job.spec.model) for index, job in enumerate(jobs)]
+    lacking: dict[int, _Lacking] = {}
+
+    def settle(index: int, record: RunRecord) -> None:
+        records[index] = record
+        if record.status == "failed":
+            watch(record.spec.model, {"event": "failed", "error": record.error})
+
+    def begin(index: int) -> Task | None:
+        job = admit(jobs[index])
+        return None if job is None else lacking[index].task(job, store)
+
+    with suppress(Stopped):
+        for index, job in enumerate(jobs):
+            run = _run(job, store)
+            record, scores = _record(job, run), wanted_scores(job, store)
+            trains = is_wanting(job, record)
+            if trains and run is not None and not run.can_continue:
+                settle(index, _failed(record, _no_checkpoint(job, record, store)))
+            elif trains or scores:
+                lacking[index] = _Lacking(run, trains, scores)
+            else:
+                watch(job.spec.model, {"event": "stored", "epoch": record.epochs})
+                settle(index, record)
+        if lacking:
+            wanted = [jobs[index] for index in lacking]
+            with _processes(wanted, store, workers, cluster) as processes:
+                for index, reason in processes.finish([*lacking], begin, watch):
+                    settle(index, _ended(jobs[index], lacking[index], reason))
+    found = [records.get(index) or _record(job, _run(job, store)) for index, job in enumerate(jobs)]
+    return [store.scored(record) for record in found]
+
+
+def _processes(
+    jobs: Sequence[Job], store: RunStore, workers: int, cluster: Cluster | None
+) -> Processes:
+    if cluster is None:
+        return LocalProcesses(workers)
+    files = frozenset().union(*(job.files for job in jobs))
+    return cluster.processes(workers, store.folder, files)
 
 
 def wanted_scores(job: Job, store: RunStore) -> frozenset[str]:
@@ -166,189 +140,52 @@ def is_wanting(job: Job, record: RunRecord) -> bool:
     return owes_epochs or not record.observations or owes_truth or owes_file
 
 
-def _named(record: RunRecord, model: str) -> RunRecord:
-    """Return the record under the name it was asked for: the key does not hold the name."""
-    return dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=model))
+@dataclasses.dataclass
+class _Lacking:
+    """What a job lacks: training of its run, which there may not be yet, and scores."""
+
+    run: Run | None
+    trains: bool
+    scores: frozenset[str]
+
+    def task(self, job: Job, store: RunStore) -> Task:
+        """Return what its process is to do; only now is there a folder for it."""
+        if self.trains and self.run is None:
+            self.run = store.run(job.spec)
+        features = store.features_of(job.spec) if self.scores else None
+        return Task(job, self.run if self.trains else None, features, self.scores)
+
+
+def _run(job: Job, store: RunStore) -> Run | None:
+    return None if job.epochs is None else store.find(job.spec)
+
+
+def _record(job: Job, run: Run | None) -> RunRecord:
+    """Return a run's record under the name it is asked for: no key holds the name."""
+    record = RunRecord(job.spec) if run is None else run.record()
+    return dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=job.spec.model))
+
+
+def _ended(job: Job, lacking: _Lacking, reason: str | None) -> RunRecord:
+    """Return the record after a process has ended, or was not begun; keep why it failed."""
+    record = _record(job, lacking.run)
+    if reason is None:
+        return record
+    if lacking.trains and lacking.run is not None and record.status == "partial":
+        lacking.run.note_failure(reason)
+    return _failed(record, reason)
+
+
+def _no_checkpoint(job: Job, record: RunRecord, store: RunStore) -> str:
+    wanted = "saving" if record.epochs == job.epochs else str(job.epochs)
+    return (
+        f"stored to epoch {record.epochs} without a checkpoint, {wanted} wanted; train it anew "
+        f"after 'ncselect runs --store {store.folder} --delete {record.spec.key}', and next time "
+        "keep the checkpoint with --keep"
+    )
 
 
 def _failed(record: RunRecord, reason: str) -> RunRecord:
     if record.status == "failed":  # the run itself has recorded why
         return record
     return dataclasses.replace(record, status="failed", error=reason)
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """What a process is to do for a job: train ``run``, compute ``scores`` from ``features``."""
-
-    index: int
-    job: Job
-    run: Run | None
-    features: StoredFeatures | None
-    scores: frozenset[str]
-
-    @property
-    def folder(self) -> Path:
-        """Where the process writes its log."""
-        place = self.run or self.features
-        assert place is not None  # or there would be nothing to do
-        return place.folder
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the process is pinned to: a stored run goes on as it began."""
-        spec = self.job.spec if self.run is None else self.run.spec
-        return process_variables(dict(spec.environment))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what ``worker`` reads."""
-        return {
-            "run": None if self.run is None else str(self.run.folder.resolve()),
-            "features": None if self.features is None else str(self.features.folder.resolve()),
-            "scores": sorted(self.scores),
-            "seed": self.job.spec.seed,
-            "candidate": dict(self.job.candidate),
-            "dataset": dict(self.job.dataset),
-            "epochs": self.job.epochs,
-            "horizon": self.job.horizon,
-            "keep": self.job.keep,
-            "saves": self.job.saves,
-        }
-
-
-@dataclass
-class _Running:
-    """A process and what it has said."""
-
-    asked: _Waiting
-    process: subprocess.Popen[str]
-    pipe: int
-    kills_before: int
-    unread: bytes = b""
-    error: str | None = None
-    finished: bool = False
-
-    def reason(self) -> str | None:
-        """Say why the process failed, or None if it did not."""
-        code = self.process.wait()
-        if self.error is not None:
-            return self.error
-        if self.finished:
-            return None
-        log = self.asked.folder / "log.txt"
-        if code == -signal.SIGKILL and _oom_kills() > self.kills_before:
-            return "killed: out of memory; fewer --workers or a smaller --image-size may help"
-        if code < 0:
-            return f"killed by signal {signal.Signals(-code).name}; see {log}"
-        return f"its process ended with exit code {code}; see {log}"
-
-
-class _Pool:
-    """At most so many processes at a time; all are stopped when the block is left."""
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._running: list[_Running] = []
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for one in self._running:
-            one.process.terminate()
-        for one in self._running:
-            try:
-                one.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                one.process.kill()
-                one.process.wait()
-            os.close(one.pipe)
-
-    def finish(
-        self, waiting: Sequence[_Waiting], watch: Watch, admit: Admit
-    ) -> Iterator[tuple[_Waiting, str | None]]:
-        """Start the processes in turn; yield each when it ends, with the reason if it failed.
-
-        One that is not admitted is yielded without having been started.
-        """
-        queue = list(waiting)
-        with selectors.DefaultSelector() as selector:
-            while queue or self._running:
-                while queue and len(self._running) < self._workers:
-                    due = queue.pop(0)
-                    job = admit(due.job)
-                    if job is None:
-                        yield due, None
-                        continue
-                    one = _start(dataclasses.replace(due, job=job))
-                    self._running.append(one)
-                    selector.register(one.pipe, selectors.EVENT_READ, one)
-                for key, _ in selector.select() if self._running else ():
-                    one = key.data
-                    chunk = os.read(one.pipe, 1 << 16)
-                    if chunk:
-                        _listen(one, chunk, watch)
-                        continue
-                    selector.unregister(one.pipe)
-                    reason = one.reason()
-                    self._running.remove(one)
-                    os.close(one.pipe)
-                    yield one.asked, reason
-
-
-def _start(asked: _Waiting) -> _Running:
-    """Start a process; its output goes to the log, its events come by a pipe."""
-    read, write = os.pipe()
-    with _appended(asked.folder / "log.txt") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ncselect.worker", str(write)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=(write,),
-            start_new_session=True,  # Ctrl-C reaches the parent, which stops the runs in order
-            env=_with_this_package(asked.environment),
-            text=True,
-        )
-    os.close(write)
-    assert process.stdin is not None
-    with process.stdin as stdin:
-        stdin.write(json.dumps(asked.to_json()))
-    return _Running(asked, process, read, _oom_kills())
-
-
-def _listen(one: _Running, chunk: bytes, watch: Watch) -> None:
-    *lines, one.unread = (one.unread + chunk).split(b"\n")
-    for line in lines:
-        event = json.loads(line)
-        if event["event"] == "failed":
-            one.error = event["error"]
-        elif event["event"] == "finished":
-            one.finished = True
-            watch(one.asked.job.spec.model, event)
-        else:
-            watch(one.asked.job.spec.model, event)
-
-
-def _with_this_package(variables: dict[str, str]) -> dict[str, str]:
-    """Let the process find this very package, wherever it starts and whatever lies there."""
-    paths = [str(Path(__file__).parents[1]), variables.get("PYTHONPATH", "")]
-    return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
-@contextmanager
-def _appended(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _oom_kills() -> int:
-    """Count the processes the kernel has killed for memory, where it tells (Linux)."""
-    table = Path("/proc/vmstat")
-    if not table.exists():
-        return 0
-    counts = dict(line.split() for line in table.read_text().splitlines())
-    return int(counts.get("oom_kill", 0))

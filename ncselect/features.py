@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 import zipfile
 import zlib
@@ -29,8 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ncselect.lock import locked
 from ncselect.numerics.transferability import Features
-from ncselect.run import locked, replace_arrays, replace_text, stored_arrays
+from ncselect.run import replace_arrays, replace_text, stored_arrays
 from ncselect.spec import RunSpec
 
 TRAIN_IMAGES = 5_000  # of the training split, stratified; all where it has fewer
@@ -186,7 +188,7 @@ class StoredFeatures:
     @contextmanager
     def writer(self) -> Iterator[FeaturesWriter]:
         """Hold the folder for writing; waits as long as another process holds it."""
-        with locked(self.folder, waiting=True):
+        with locked(self.folder, patience=math.inf):
             yield FeaturesWriter(self)
 
     def delete(self) -> None:

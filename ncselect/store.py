@@ -6,6 +6,7 @@ A folder per run, and below ``features`` one per candidate and dataset.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -118,14 +119,18 @@ class RunStore:
 
     def find(self, spec: RunSpec) -> Run | None:
         """Return the stored run of a spec, or None."""
-        named = [Run(folder) for folder in sorted(self.folder.glob(f"*-{spec.key}"))]
+        names = sorted(os.listdir(self.folder)) if self.folder.exists() else []
+        named = [Run(self.folder / name) for name in names if name.endswith(f"-{spec.key}")]
         if named and named[0].key == spec.key:
             return named[0]
         wanted = _without_threads(spec)
-        others = [
-            Run(path.parent) for path in sorted(self.folder.glob(f"*-s{spec.seed}-*/spec.json"))
+        same = [
+            run
+            for name in names
+            if f"-s{spec.seed}-" in name
+            and _stored_without_threads(f"{self.folder}/{name}") == wanted
+            and (run := Run(self.folder / name)).is_readable
         ]
-        same = [run for run in others if run.is_readable and _without_threads(run.spec) == wanted]
         return next((run for run in same if run.key == spec.key), next(iter(same), None))
 
     def find_features(self, spec: RunSpec) -> StoredFeatures | None:
@@ -212,6 +217,21 @@ def _readable(spec: RunSpec) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", f"{spec.model}-{spec.dataset}").strip("-.")[:80]
 
 
+def _stored_without_threads(folder: str) -> str:
+    """Return a stored run's key whatever its threads; empty where its spec cannot be read."""
+    try:
+        return _read_without_threads(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _read_without_threads(folder: str) -> str:
+    """Read a spec once: it never changes, and a store of thousands is looked through often."""
+    return _without_threads(Run(Path(folder)).spec)
+
+
 def _without_threads(spec: RunSpec) -> str:
+    """Return the key that a spec has whatever its number of threads."""
     environment = {name: value for name, value in spec.environment.items() if name != "threads"}
     return dataclasses.replace(spec, environment=environment).key

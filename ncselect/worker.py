@@ -1,22 +1,26 @@
 """The process of one candidate: read a job, score, observe, report each event as a JSON line.
 
-Started by ``execute`` as ``python -m ncselect.worker DESCRIPTOR`` with the job on standard input;
-events go to the inherited file descriptor. Events: ``features``, ``scored``, ``started``,
-``progress``, ``observation``, ``finished``, ``failed``.
+Started by ``processes`` as ``python -m ncselect.worker DESCRIPTOR`` with the job, one line, on
+standard input; events go to the inherited file descriptor. Standard input is closed only when the
+parent is gone; the process then ends. Events: ``features``, ``scored``, ``started``, ``progress``,
+``observation``, ``finished``, ``failed``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ncselect.features import StoredFeatures
-from ncselect.run import Run, RunBusyError
+from ncselect.lock import RunBusyError
+from ncselect.run import Run
 from ncselect.scoring import scored
 from zoo.datasets import Dataset
 from zoo.errors import InputError, WeightsUnavailableError
@@ -32,7 +36,8 @@ def main() -> int:
     def tell(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
 
-    job = json.load(sys.stdin)
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
         from ncselect.sparse import layers  # noqa: F401  files may hold them, Keras must know them
 
@@ -51,6 +56,13 @@ def main() -> int:
         tell("failed", error=f"{type(error).__name__}: {_first_line(error)}")
         return 1
     return 0
+
+
+def _end_with_the_parent() -> None:
+    """Wait until standard input is closed: a parent that was killed cannot stop its runs."""
+    while os.read(sys.stdin.fileno(), 1 << 10):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _score(job: Mapping[str, Any], tell: Tell) -> None:
@@ -75,13 +87,13 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
     """Bring the run to its epochs; return why it diverged, if it did."""
     run = Run(Path(job["run"]))
     candidate, dataset = Candidate.from_json(job["candidate"]), Dataset.from_json(job["dataset"])
-    with run.writer() as writer:
+    with run.writer(patience=job["patience"]) as writer:
         from ncselect.saving import rehearse, save
         from ncselect.train import DivergedError, observe
 
         tell("started", epoch=max(0, writer.epochs - 1))
-        if job["saves"] is not None and writer.epochs == 0:
-            rehearse(candidate, dataset)  # what cannot be saved is not trained
+        if job["saves"] is not None and not writer.has_ended(job["horizon"], run.spec.settings):
+            rehearse(run.spec, candidate, dataset)  # what cannot be saved is not trained
         try:
             for observation in observe(
                 run.spec,
@@ -105,7 +117,14 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
             return str(error)
         if writer.has_ended(job["horizon"], run.spec.settings):
             if job["saves"] is not None:
-                save(Path(job["saves"]), run, writer, candidate=candidate, dataset=dataset)
+                save(
+                    Path(job["saves"]),
+                    run,
+                    writer,
+                    candidate=candidate,
+                    dataset=dataset,
+                    resizes=job["resizes"],
+                )
             writer.complete(keep_checkpoint=job["keep"])
     return None
 

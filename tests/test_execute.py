@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
-from ncselect.environment import environment
-from ncselect.execute import Job, complete
+from ncselect.environment import environment, process_variables
+from ncselect.execute import Job, Stopped, complete
+from ncselect.lock import locked
 from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
+from ncselect.task import Task
 from zoo.datasets import prepare
 from zoo.models import Candidate
 
@@ -75,7 +81,7 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
             names.append(event["event"])
         if model == "small" and event["event"] == "observation" and event["epoch"] == 1:
             writer = (store.find(first.spec).folder / "lock").read_text()
-            os.kill(int(writer), signal.SIGKILL)
+            os.kill(int(writer.split()[0]), signal.SIGKILL)
 
     killed, unharmed = complete([first, other], store, watch=kill_after_first_epoch)
     assert killed.status == "failed"
@@ -142,3 +148,89 @@ def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits
     assert "path" in record.error
     kept = RunStore(tmp_path).find(wanted.spec).record()
     assert (kept.status, kept.error) == ("partial", record.error)
+
+
+def test_stopped_by_its_watch_what_is_stored_comes_back_with_the_failures_so_far(
+    digits, network, tmp_path
+):
+    store = RunStore(tmp_path)
+    lost = Candidate("lost", "application", "AlexNet", {}, "imagenet")
+    first, last = job(digits, network, epochs=3), job(digits, network, name="last", seed=1)
+    ended = job(digits, network, name="ended", seed=2, epochs=1, horizon=1)
+    complete([ended], store)
+    told = []
+
+    def stop(model, event):
+        told.append((model, event["event"]))
+        if event["event"] == "observation" and event["epoch"] == 1:
+            raise Stopped
+
+    wanted = [
+        replace(ended, epochs=2, horizon=2),  # there is no checkpoint to go on from
+        job(digits, lost, name="lost"),
+        first,
+        last,
+    ]
+    found = complete(wanted, store, watch=stop)
+    assert [record.spec.model for record in found] == ["ended", "lost", "small", "last"]
+    assert [record.status for record in found] == ["failed", "failed", "partial", "partial"]
+    assert "without a checkpoint" in found[0].error
+    assert "AlexNet" in found[1].error
+    assert found[2].epochs == 1
+    assert found[3].observations == ()
+    assert ("lost", "failed") in told[: told.index(("small", "started"))]
+    assert store.find(last.spec) is None  # it was not begun: no folder
+    with store.find(first.spec).writer():  # its process has ended
+        pass
+
+
+def test_who_is_not_admitted_leaves_no_folder(digits, network, tmp_path):
+    store = RunStore(tmp_path)
+    first = job(digits, network, epochs=1, scores={"logme"})
+    other = job(digits, network, name="other", seed=1, epochs=3, scores={"logme"})
+
+    def no_more_than_one_epoch(due):
+        return replace(due, epochs=1) if due.spec.model == "other" else None
+
+    refused, shorter = complete([first, other], store, admit=no_more_than_one_epoch)
+    assert (refused.status, refused.observations) == ("partial", ())
+    assert shorter.epochs == 1
+    assert [run.spec.model for run in store.runs()] == ["other"]
+    assert len(store.features()) == 1
+
+    empty = RunStore(tmp_path / "empty")
+
+    def stop(_due):
+        raise Stopped
+
+    assert complete([first], empty, admit=stop)[0].observations == ()
+    assert not empty.folder.exists()
+
+
+def test_a_process_ends_when_its_parent_is_killed(digits, network, tmp_path):
+    script = (
+        "import json, sys\n"
+        "from ncselect.processes import Process\n"
+        "from pathlib import Path\n"
+        "import os\n"
+        "process = Process(json.load(sys.stdin), folder=Path(sys.argv[1]), variables=os.environ)\n"
+        "while process.events():\n"
+        "    print('heard', flush=True)\n"
+    )
+    store = RunStore(tmp_path)
+    wanted = job(digits, network, epochs=50, horizon=50)
+    run = store.run(wanted.spec)
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**process_variables(environment(1))},
+    ) as parent:
+        parent.stdin.write(json.dumps(Task(wanted, run, None, frozenset()).to_json()))
+        parent.stdin.close()
+        assert parent.stdout.readline() == "heard\n"
+        parent.kill()
+    with locked(run.folder, patience=math.inf):  # until the run's process is gone
+        pass
+    assert run.record().epochs < 50

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ncselect.features import features_key
+from ncselect.lock import RunBusyError
 from ncselect.numerics.transferability import Features
-from ncselect.run import RunBusyError
 from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
 from zoo.errors import InputError

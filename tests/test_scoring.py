@@ -213,7 +213,7 @@ def test_an_extraction_that_is_killed_fails_alone_and_is_made_by_the_next_proces
         if seen == [("killed", "features")]:
             assert not (store.find_features(killed.spec).folder / "features.npz").exists()
             writer = (store.find_features(killed.spec).folder / "lock").read_text()
-            os.kill(int(writer), signal.SIGKILL)
+            os.kill(int(writer.split()[0]), signal.SIGKILL)
 
     first, second = complete([killed, other], store, watch=kill)
     log = store.find_features(killed.spec).folder / "log.txt"

@@ -3,14 +3,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
 
-from ncselect.run import RunBusyError
+from ncselect.lock import RunBusyError
 from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
 from ncselect.structure import Pruning, SparseTraining
@@ -130,9 +132,12 @@ def test_second_writer_is_refused_and_a_killed_one_frees_the_run(tmp_path):
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(RunBusyError, match=f"process {holder.pid}"):
             run.writer().__enter__()
-        holder.kill()
-    with run.writer() as writer:
-        assert writer.epochs == 0
+        with pytest.raises(RunBusyError, match=f"process {holder.pid}"):
+            run.writer(patience=0.3).__enter__()
+        threading.Timer(0.5, holder.kill).start()
+        with run.writer(patience=60) as writer:  # who has patience gets it when it is free
+            assert writer.epochs == 0
+        assert holder.wait() == -signal.SIGKILL
 
 
 STRUCTURES = {"sparse": SparseTraining(rule="set"), "pruning": Pruning(epochs=2)}
@@ -247,6 +252,8 @@ def test_another_name_or_number_of_threads_is_the_same_run(tmp_path):
     more = spec(environment={"backend": "tensorflow", "threads": "8"})
     assert store.run(more).folder == first.folder
     assert store.run(more).spec.environment["threads"] == "2"
+    (first.folder / "spec.json").write_text("{")  # what was read once need not stay readable
+    assert store.find(more) is None
 
 
 def test_spec_survives_json():
