@@ -6,9 +6,10 @@ of what training every candidate to the end costs; the final training of the pic
     python -m bench.regret_cost SOURCE … [--hyperparameters DATASET=FILE] [--pools 200] > FILE.json
 
 A source is a file of plain curves, of which random pools of 17 of a dataset are drawn and an epoch
-of anybody costs the same; or a store, whose runs are one pool and cost the seconds they took, and a
-start of a process each time that somebody goes on. Beside: Optuna's pruners, one trial after the
-other, each at its own cost.
+of anybody costs the same; or a store, whose finished runs of one dataset, seed and protocol are a
+pool and cost the seconds they took, and a start of the process each time that somebody goes on.
+Beside: strategies without a budget, and Optuna's pruners, one trial after the other, each at its
+own cost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 
 from bench.spread import rounded
 from ncselect.answers import not_told_of
-from ncselect.cost import TRACE_SECONDS
+from ncselect.cost import BUILD_SECONDS, TRACE_SECONDS
 from ncselect.curves import is_curves_file, read_curves
 from ncselect.elimination.race import race
 from ncselect.elimination.replay import Replay
@@ -50,6 +52,8 @@ ORDERED = (
 )
 STRATEGIES = {PLAIN: ORDERED, "combined": (*ORDERED, "confident")}
 """Method → strategies that it can serve: ``confident`` needs one that says how sure it is."""
+UNBOUNDED = ("successive-halving:eta=2", "successive-halving:eta=3", "confident")
+"""Strategies that end early by themselves: run without a budget, too."""
 RESAMPLES = 2000
 
 Pool = Mapping[str, RunRecord]
@@ -67,8 +71,8 @@ class Question:
         Epoch of the truth.
     pools
         Model → its whole run, of each.
-    unit, restart
-        As of :class:`~ncselect.elimination.replay.Replay`.
+    unit
+        ``epochs`` or ``seconds``, as of :class:`~ncselect.elimination.replay.Replay`.
     hyperparameters
         File of those of ``combined``, learned without this dataset; empty for the package's.
     """
@@ -77,8 +81,29 @@ class Question:
     horizon: int
     pools: tuple[Pool, ...]
     unit: str
-    restart: float
     hyperparameters: str = ""
+
+    def replay(self, pool: Pool) -> Replay:
+        """Return what shows a pool's runs; a process takes as long to start as it took."""
+        starts = dict.fromkeys(pool, 0.0)
+        if self.unit == "seconds":
+            starts = {
+                model: BUILD_SECONDS + run.facts.get("trace_seconds", TRACE_SECONDS)
+                for model, run in pool.items()
+            }
+        return Replay(pool, unit=self.unit, starts=starts)
+
+    def whole(self, pool: Pool) -> float:
+        """Return what training every candidate to its end costs, one process each."""
+        shown = self.replay(pool)
+        return sum(
+            shown.starts[model] + shown.prices[model] * min(run.epochs, self.horizon)
+            for model, run in pool.items()
+        )
+
+    def truth(self, pool: Pool) -> dict[str, float]:
+        """Return model → final accuracy."""
+        return {model: run.held(self.horizon).truth[self.horizon] for model, run in pool.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,40 +152,57 @@ def questions(
                     horizon,
                     tuple({own[k].spec.model: own[k] for k in one} for one in drawn),
                     "epochs",
-                    0.0,
                 )
         else:
-            records = RunStore(source, create=False).records()
-            horizon = max(max(one.truth) for one in records if one.truth)
-            pool = {one.spec.model: one for one in records if horizon in one.truth}
-            yield Question(
-                records[0].spec.dataset, horizon, (pool,), "seconds", float(TRACE_SECONDS)
-            )
+            yield from stored_questions(RunStore(source, create=False).records())
+
+
+def stored_questions(records: Sequence[RunRecord]) -> Iterator[Question]:
+    """Yield the pools of stored runs: a question per dataset and horizon, a pool per seed.
+
+    Runs that neither reached the horizon nor ended early are left out, and so is a pool of one.
+    """
+    pools: dict[str, dict[str, RunRecord]] = {}
+    for record in records:
+        flat = record.spec.flat()
+        shared = {k: v for k, v in flat.items() if k != "model" and not k.startswith("candidate.")}
+        if record.truth:
+            pools.setdefault(json.dumps(shared, sort_keys=True), {})[record.spec.model] = record
+    alike: dict[tuple[str, int], list[Pool]] = {}
+    for pool in pools.values():
+        horizon = max(max(run.truth) for run in pool.values())
+        whole = {model: run for model, run in pool.items() if horizon in run.held(horizon).truth}
+        if len(whole) > 1:
+            dataset = next(iter(whole.values())).spec.dataset
+            alike.setdefault((dataset, horizon), []).append(whole)
+    for (dataset, horizon), found in sorted(alike.items()):
+        yield Question(dataset, horizon, tuple(found), "seconds")
 
 
 def regrets(question: Question, pool: Pool) -> dict[str, list[tuple[float, float]]]:
     """Return label → (share of the cost, points of accuracy lost) at every budget."""
-    truth = {model: run.truth[question.horizon] for model, run in pool.items()}
+    truth, whole = question.truth(pool), question.whole(pool)
     best = max(truth.values())
-    whole = question.horizon * sum(Replay(pool, unit=question.unit).prices.values())
     before = {model: run.observed(0) for model, run in pool.items()}
     found: dict[str, list[tuple[float, float]]] = {}
     for name, strategies in STRATEGIES.items():
         estimate = remembered(judge(question, name, [*before.values()]))
         for by in strategies:
-            row = found.setdefault(f"{by} {name}", [])
-            for share in SHARES:
-                runner = Replay(pool, unit=question.unit, restart=question.restart)
+            budgets = [(f"{by} {name}", share * whole) for share in SHARES]
+            if by in UNBOUNDED:
+                budgets.append((f"{by} {name}, no budget", math.inf))
+            for label, budget in budgets:
+                runner = question.replay(pool)
                 ended = race(
                     strategy(by),
                     runner,
                     estimate,
                     before,
                     most=question.horizon - 1,
-                    budget=share * whole,
+                    budget=budget,
                 )
-                pick = ended.order[0]
-                row.append((runner.spent / whole, 100 * (best - truth[pick])))
+                lost = 100 * (best - truth[ended.order[0]])
+                found.setdefault(label, []).append((runner.spent / whole, lost))
     for name, (cost, pick) in pruned(pool, question).items():
         found[name] = [(cost / whole, 100 * (best - truth[pick]))]
     return found
@@ -176,10 +218,10 @@ def judge(question: Question, name: str, pool: Sequence[RunRecord]) -> Method:
 
 def remembered(method: Method) -> Callable[[Sequence[RunRecord]], Estimates]:
     """Return the method's estimate, asked once for the same candidates and epochs."""
-    known: dict[tuple[frozenset[str], int], Estimates] = {}
+    known: dict[frozenset[tuple[str, int]], Estimates] = {}
 
     def estimate(records: Sequence[RunRecord]) -> Estimates:
-        place = (frozenset(one.spec.model for one in records), records[0].epochs)
+        place = frozenset((one.spec.model, one.epochs) for one in records)
         if place not in known:
             known[place] = method.estimate(records)
         return known[place]
@@ -197,16 +239,17 @@ def pruned(pool: Pool, question: Question) -> dict[str, tuple[float, str]]:
         "optuna successive halving": optuna.pruners.SuccessiveHalvingPruner(),
         "optuna hyperband": optuna.pruners.HyperbandPruner(max_resource=question.horizon),
     }
-    prices = Replay(pool, unit=question.unit).prices
+    shown = question.replay(pool)
     found = {}
     for name, pruner in pruners.items():
-        study = optuna.create_study(direction="maximize", pruner=pruner)
+        study = optuna.create_study(study_name=name, direction="maximize", pruner=pruner)
         cost, best, pick = 0.0, -1.0, next(iter(pool))
         for model, run in pool.items():
             trial = study.ask()
+            cost += shown.starts[model]
             curve = run.curve("validation-accuracy")[: question.horizon]
             for epoch, accuracy in enumerate(curve.tolist(), start=1):
-                cost += prices[model]
+                cost += shown.prices[model]
                 trial.report(accuracy, epoch)
                 if accuracy > best:
                     best, pick = accuracy, model
@@ -244,9 +287,8 @@ def summary(
         "dataset": question.dataset,
         "horizon": question.horizon,
         "pools": count,
-        "models": len(question.pools[0]),
+        "models": max(len(pool) for pool in question.pools),
         "paid": question.unit,
-        "restart": question.restart,
         "shares": list(SHARES),
         "rows": rows,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -23,26 +24,54 @@ TRACE_SECONDS = 25  # compiling a candidate's first step, typically
 BUILD_SECONDS = 10  # building a candidate and compiling its forward pass, typically
 
 
-def measured_training(
-    spec: RunSpec, epochs: int, records: Sequence[RunRecord]
-) -> tuple[float, str]:
+@dataclass(frozen=True)
+class Price:
+    """Seconds that a candidate's training takes; nan where they are not known.
+
+    Attributes
+    ----------
+    start
+        From the start of its process to its first epoch: to build the network and compile it.
+    epoch
+        Of an epoch, with what is measured after it.
+    basis
+        What they rest on.
+    """
+
+    start: float
+    epoch: float
+    basis: str
+
+    def training(self, epochs: int) -> float:
+        """Return the seconds of one process and some epochs."""
+        return self.start + epochs * self.epoch
+
+
+ROUGH = "rough"
+UNKNOWN = Price(math.nan, math.nan, "unknown")
+
+
+def seconds_per_epoch(record: RunRecord) -> float:
+    """Return what an epoch of a run took with its measuring, the median; nan before the first."""
+    seen = [one.seconds + one.measuring_seconds for one in record.observations[1:]]
+    return statistics.median(seen) if seen else math.nan
+
+
+def measured_training(spec: RunSpec, records: Sequence[RunRecord]) -> Price:
     """Scale what the same candidate's epochs took in the store by images and pixels.
 
-    Returns
-    -------
-    tuple of float and str
-        Seconds and what they rest on; nan if the store has none of its runs.
+    What compiling took is the same for images of any number.
     """
-    seen = [
-        (one.seconds + one.measuring_seconds) / _trained_pixels(record.spec)
-        for record in records
-        if record.spec.candidate == spec.candidate
-        for one in record.observations[1:]
-    ]
-    if not seen:
-        return float("nan"), "unknown"
-    seconds = statistics.median(seen) * _trained_pixels(spec) * epochs
-    return seconds + TRACE_SECONDS, "as stored runs"
+    own = [one for one in records if one.spec.candidate == spec.candidate and one.epochs]
+    if not own:
+        return UNKNOWN
+    seen = [seconds_per_epoch(one) / _trained_pixels(one.spec) for one in own]
+    traced = [float(one.facts.get("trace_seconds", TRACE_SECONDS)) for one in own]
+    return Price(
+        start=statistics.median(traced) + BUILD_SECONDS,
+        epoch=statistics.median(seen) * _trained_pixels(spec),
+        basis="as stored runs",
+    )
 
 
 def measured_extraction(spec: RunSpec, store: RunStore) -> tuple[float, str]:
@@ -59,7 +88,7 @@ def measured_extraction(spec: RunSpec, store: RunStore) -> tuple[float, str]:
         if stored.key and stored.is_extracted and stored.spec["candidate"] == spec.candidate
     ]
     if not seen:
-        return float("nan"), "unknown"
+        return math.nan, UNKNOWN.basis
     return statistics.median(seen) * _extracted_pixels(spec.data), "as stored features"
 
 
@@ -81,10 +110,10 @@ class RoughCost:
     candidate: Candidate
     speed: Callable[[int], float]
 
-    def training(self, epochs: int) -> float:
-        """Return the seconds of epochs of training."""
-        images = _trained_images(self.spec) * epochs
-        return STEP_PER_FORWARD * self._forward(images) + TRACE_SECONDS
+    def training(self) -> Price:
+        """Return the price of training."""
+        epoch = STEP_PER_FORWARD * self._forward(_trained_images(self.spec))
+        return Price(BUILD_SECONDS + TRACE_SECONDS, epoch, ROUGH)
 
     def extraction(self, *, source: bool) -> float:
         """Return the seconds of passing images through, through the source head too."""

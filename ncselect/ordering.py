@@ -12,6 +12,7 @@ from ncselect.numerics.decision import expected_regret, p_best, tie_groups
 from ncselect.ranking import Ranking
 from ncselect.ranking_rows import Row
 from ncselect.types import Estimates, RunRecord
+from zoo.cards import megabytes
 
 MISLEADING = 0.05  # share of images without features from which a reader is warned
 
@@ -24,6 +25,7 @@ def ranked(
     beta: str,
     failed: Mapping[str, str] | None = None,
     beside: Sequence[Estimates] = (),
+    by_score: bool = True,
 ) -> Ranking:
     """Order a method's estimates into a ranking.
 
@@ -41,9 +43,12 @@ def ranked(
         Candidates that never became runs, with reasons; joined by those the method refused.
     beside
         Other methods' answers, to be shown beside.
+    by_score
+        Whether the highest score comes first, or the estimates are in order as they are.
     """
     runs = {record.spec.model: record for record in records}
-    order = np.argsort([-one.score for one in estimates.estimates], kind="stable")
+    scores = np.array([one.score for one in estimates.estimates])
+    order = np.argsort(-scores, kind="stable") if by_score else np.arange(len(scores))
     confidence = _confidence(estimates, order)
     rows = []
     for place, position in enumerate(order, start=1):
@@ -60,8 +65,8 @@ def ranked(
                 **confidence[position],
                 last=last.get("validation-accuracy", math.nan),
                 beta=last.get(beta, math.nan),
-                parameters=record.facts.get("parameters")
-                or int(record.scores.get("parameters", 0)),
+                parameters=(parameters := _parameters(record)),
+                megabytes=megabytes(parameters) if parameters else math.nan,
                 seconds=sum(one.seconds + one.measuring_seconds for one in record.observations),
                 epochs=record.epochs,
                 weights=record.facts.get("weights") or _weights(record),
@@ -87,13 +92,17 @@ def ranked(
 
 
 def _confidence(estimates: Estimates, order: Any) -> list[dict[str, Any]]:
-    """Return what joint draws say of each candidate; nothing where there are none."""
+    """Return what joint draws say of each candidate; nothing where there are none.
+
+    Going down from the first, ties are looked for by score.
+    """
     if estimates.draws is None or not estimates.estimates:
         return [{} for _ in estimates.estimates]
+    downwards = sorted(order[1:], key=lambda position: -estimates.estimates[position].score)
     columns = zip(
         p_best(estimates.draws),
         100 * expected_regret(estimates.draws),
-        tie_groups(estimates.draws, order),
+        tie_groups(estimates.draws, np.array([order[0], *downwards])),
         strict=True,
     )
     return [
@@ -113,6 +122,11 @@ def _refused_beside(beside: Sequence[Estimates], estimates: Estimates) -> tuple[
         else:
             notes += [f"{other.method}: {model}: {why}" for model, why in refused.items()]
     return tuple(notes)
+
+
+def _parameters(record: RunRecord) -> int:
+    """Return the weights of a headless base: as it was built, else as its card has them."""
+    return int(record.facts.get("parameters") or record.scores.get("parameters", 0))
 
 
 def _weights(record: RunRecord) -> str:

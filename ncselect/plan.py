@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ncselect.cost import (
+    ROUGH,
+    UNKNOWN,
+    Price,
     RoughCost,
     matrix_product_speed,
     measured_extraction,
@@ -62,6 +65,8 @@ class PlannedRun:
         The checkpoint, and the trained network where it is saved.
     supposed_seconds
         Where nothing is known, what it would take if it were a ``SUPPOSED`` network.
+    price
+        What its training costs, without its features.
     """
 
     model: str
@@ -72,6 +77,7 @@ class PlannedRun:
     download_megabytes: float
     disk_megabytes: float
     supposed_seconds: float = 0.0
+    price: Price = UNKNOWN
 
     @property
     def work(self) -> str:
@@ -105,6 +111,8 @@ class Plan:
         What the store's other runs of these candidates on this dataset did differently.
     budget
         Seconds after which it ends.
+    strategy
+        Who is dropped on the way, and when it ends, in words; empty where nobody is.
     """
 
     runs: tuple[PlannedRun, ...]
@@ -113,6 +121,7 @@ class Plan:
     free_megabytes: float
     other_settings: tuple[str, ...]
     budget: float = math.inf
+    strategy: str = ""
 
     @property
     def seconds(self) -> float:
@@ -129,11 +138,9 @@ class Plan:
         return min(self._together(list(each)), self.budget) > LONG_SECONDS
 
     @property
-    def seconds_per_epoch(self) -> dict[str, float]:
-        """Model → seconds that an epoch is expected to take; nan where nothing is known."""
-        return {
-            run.model: run.seconds / run.epochs if run.epochs else math.nan for run in self.runs
-        }
+    def prices(self) -> dict[str, Price]:
+        """Model → what its training costs."""
+        return {run.model: run.price for run in self.runs}
 
     def _together(self, seconds: Sequence[float]) -> float:
         return max([sum(seconds) / self.workers, *seconds], default=0.0)
@@ -145,7 +152,7 @@ class Plan:
         for run in document["runs"]:
             for name in ("seconds", "disk_megabytes"):
                 run[name] = None if np.isnan(run[name]) else round(run[name])
-            del run["supposed_seconds"]
+            del run["supposed_seconds"], run["price"]
         return {**document, "missing": dict(self.missing), "seconds": round(self.seconds)}
 
     def __rich__(self) -> RenderableType:
@@ -171,13 +178,15 @@ class Plan:
         times = [] if unknown and not self.seconds else [f"~{duration(self.seconds)}"]
         times += [f"the unknown time of {_counted(unknown, 'candidate')}"] if unknown else []
         total = (
-            f"Together {' and '.join(times)}, "
+            f"Together {'at most ' if self.strategy else ''}{' and '.join(times)}, "
             f"{sum(run.download_megabytes for run in self.runs):.0f} MB to download, "
             f"{np.nansum([run.disk_megabytes for run in self.runs]):.0f} MB of "
             f"{self.free_megabytes:.0f} MB free disk."
         )
+        if self.strategy:
+            total += f" By {self.strategy}."
         if math.isfinite(self.budget):
-            total += f" It ends after {duration(self.budget)}, as budgeted."
+            total += f" It ends after {duration(self.budget)} at the latest, as budgeted."
         lines = [Text(line, style="dim") for line in self.other_settings]
         return Group(table, *lines, Text(total))
 
@@ -189,6 +198,7 @@ def planned(
     *,
     workers: int = 1,
     budget: float = math.inf,
+    strategy: str = "",
 ) -> Plan:
     """Work out what the jobs will cost; train nothing.
 
@@ -202,8 +212,8 @@ def planned(
         Candidates that cannot be run.
     workers
         Runs at a time.
-    budget
-        Seconds after which it ends.
+    budget, strategy
+        As of :class:`Plan`.
     """
     records = store.records()
     speed = cache(matrix_product_speed)
@@ -216,6 +226,7 @@ def planned(
             [job.spec for job in jobs if job.epochs is not None], records
         ),
         budget=budget,
+        strategy=strategy,
     )
 
 
@@ -237,19 +248,20 @@ def _planned_run(
         return _nothing(job, basis if record.status != "failed" else f"failed: {record.error}")
     rough = RoughCost(job.spec, candidate, speed)
     epochs = (job.epochs or 0) - record.epochs if trains else 0
-    seconds, basis = measured_training(job.spec, epochs, records) if trains else (0.0, "")
-    if np.isnan(seconds) and card is not None:
-        seconds, basis = rough.training(epochs), "rough"
+    price = measured_training(job.spec, records) if trains else UNKNOWN
+    if trains and price is UNKNOWN and card is not None:
+        price = rough.training()
+    seconds, basis = (price.training(epochs), price.basis) if trains else (0.0, "")
     if extracts:
         passing, how = measured_extraction(job.spec, store)
         if card is not None and (np.isnan(passing) or from_source):
-            passing, how = rough.extraction(source=from_source), "rough"
+            passing, how = rough.extraction(source=from_source), ROUGH
         seconds, basis = seconds + passing, basis or how
     supposed = 0.0
     if np.isnan(seconds):
-        basis = "unknown"
+        basis = UNKNOWN.basis
         ordinary = RoughCost(job.spec, SUPPOSED, speed)
-        supposed += ordinary.training(epochs) if trains else 0.0
+        supposed += ordinary.training().training(epochs) if trains else 0.0
         supposed += ordinary.extraction(source=from_source) if extracts else 0.0
     elif trains and not epochs and not extracts:
         basis = "only its end is left"  # to measure the test accuracy, or to save the network
@@ -267,7 +279,13 @@ def _planned_run(
         download_megabytes=downloads,
         disk_megabytes=_disk_megabytes(card, saves=job.saves is not None) if trains else 0.0,
         supposed_seconds=supposed,
+        price=price,
     )
+
+
+def saved_already(model: str) -> PlannedRun:
+    """Return the share of a candidate whose trained network is saved: nothing is left to do."""
+    return PlannedRun(model, 0, False, 0.0, "saved", 0.0, 0.0)
 
 
 def _is_stored(job: Job) -> bool:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ncselect.elimination.decisions import Decision
+
+
+NAMED = 5  # candidates of a round that are named; of more the number is said
 
 
 @dataclass
 class _State:
     """How far a candidate has come."""
 
+    until: int
     status: str = "waiting"
     epoch: int = 0
     accuracy: float | None = None
@@ -24,7 +32,6 @@ class _State:
     share: float = 0.0
     started: float = 0.0
     first_epoch: int = 0
-    epoch_seconds: list[float] = field(default_factory=list)
 
 
 class Progress:
@@ -35,7 +42,8 @@ class Progress:
     models
         The candidates, in order.
     epochs
-        Epochs each will be observed for; 0 where none is trained.
+        Epochs each will be observed for, or at most where some are dropped on the way; 0 where
+        none is trained.
     beta
         The signal to show as β.
     console
@@ -47,7 +55,8 @@ class Progress:
     ) -> None:
         self._console = console or Console(stderr=True)
         self._epochs, self._beta = epochs, beta
-        self._states = {model: _State() for model in models}
+        self._states = {model: _State(epochs) for model in models}
+        self._round = ""
         self._live = (
             Live(self._table(), console=self._console, refresh_per_second=4, transient=True)
             if self._console.is_terminal
@@ -76,6 +85,8 @@ class Progress:
                 state.status = "extracting features"
             case "scored":
                 state.status = "scored"
+            case "measuring":
+                state.status = "measuring latency"
             case "started":
                 state.status, state.started = "starting", time.monotonic()
                 state.first_epoch = state.epoch = event["epoch"]
@@ -86,16 +97,45 @@ class Progress:
                 state.epoch = event["epoch"]
                 state.accuracy = event["signals"].get("validation-accuracy")
                 state.beta = event["signals"].get(self._beta)
-                state.epoch_seconds.append(event["seconds"])
             case "stored" | "finished":
                 state.status = "done" if event["event"] == "finished" else "stored"
                 state.epoch = event.get("epoch", state.epoch)
+            case "lost":
+                state.status = f"goes on elsewhere, {event['error']}"
             case "failed":
                 state.status = f"failed: {event['error']}"
+        nothing_new = event["event"] == "stored" and self._epochs and not state.epoch
+        if event["event"] != "progress" and not nothing_new:
+            self._say(self._line(model))
+        self._refresh()
+
+    def decided(self, decision: Decision) -> None:
+        """Take in a decision about who goes on and show it."""
+        match decision.what:
+            case "round":
+                for model in decision.models:
+                    state = self._states[model]
+                    state.status, state.until = "waiting", decision.until
+                self._round = f"To epoch {decision.until}: {_listed(decision.models)}"
+                self._say(self._round)
+            case "dropped":
+                for model in decision.models:
+                    state = self._states[model]
+                    if not state.status.startswith("failed"):
+                        state.status = f"dropped after epoch {decision.epochs}: {decision.reason}"
+                        self._say(f"{model}: {state.status}")
+            case "ended":
+                self._say(f"Ended: {decision.reason}")
+        self._refresh()
+
+    def _say(self, line: str) -> None:
+        """Print a line off the terminal."""
+        if not self._live:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _refresh(self) -> None:
         if self._live:
             self._live.update(self._table())
-        elif event["event"] != "progress":
-            self._console.print(self._line(model), highlight=False, soft_wrap=True)
 
     def _line(self, model: str) -> str:
         state = self._states[model]
@@ -103,7 +143,7 @@ class Progress:
             return f"{model}: {state.status}"
         parts = [f"{model}: {state.status}"]
         if self._epochs and (state.started or state.status == "stored"):
-            parts.append(f"epoch {state.epoch}/{self._epochs}")
+            parts.append(f"epoch {state.epoch}/{state.until}")
         parts += [f"{name} {value}" for name, value in self._figures(state)]
         return ", ".join(parts)
 
@@ -121,12 +161,10 @@ class Progress:
         done = state.epoch + state.share - state.first_epoch
         if done <= 0:
             return None
-        return (
-            (time.monotonic() - state.started) / done * (self._epochs - state.epoch - state.share)
-        )
+        return (time.monotonic() - state.started) / done * (state.until - state.epoch - state.share)
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False, title=Text(self._round), title_justify="left")
         for heading in ("model", "status", "epoch", "accuracy", "β", "left"):
             table.add_column(heading)
         for model, state in self._states.items():
@@ -134,10 +172,15 @@ class Progress:
             table.add_row(
                 model,
                 state.status,
-                f"{state.epoch + state.share:.1f}/{self._epochs}" if self._epochs else "",
+                f"{state.epoch + state.share:.1f}/{state.until}" if self._epochs else "",
                 *(figures.get(name, "") for name in ("accuracy", "β", "left")),
             )
         return table
+
+
+def _listed(models: Sequence[str]) -> str:
+    """Return some candidates' names, or how many there are of them."""
+    return ", ".join(models) if len(models) <= NAMED else f"{len(models)} candidates"
 
 
 def duration(seconds: float) -> str:

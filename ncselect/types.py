@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -62,8 +63,19 @@ def is_out_of_patience(observations: Sequence[Observation], patience: int) -> bo
     """
     if not patience or len(observations) < 2:
         return False
+    return len(observations) - 1 - best_epoch(observations) >= patience
+
+
+def best_epoch(observations: Sequence[Observation]) -> int:
+    """Return the epoch with the best validation accuracy, the first of several.
+
+    Parameters
+    ----------
+    observations
+        Epoch 0, 1, 2, …; epoch 0 counts only where there is no other.
+    """
     accuracies = [one.signals["validation-accuracy"] for one in observations[1:]]
-    return len(accuracies) - 1 - int(np.argmax(accuracies)) >= patience
+    return 1 + int(np.argmax(accuracies)) if accuracies else 0
 
 
 def is_below_floor(observations: Sequence[Observation], pruning: Pruning | None) -> bool:
@@ -333,8 +345,9 @@ class Estimates:
         What holds for the pool as a whole, such as ``t0 fixed``.
     draws
         Joint draws of the final accuracies, shape (draws, len(estimates)), where there are any.
-    outlook
-        Further epochs → how probable the then best pick is expected to be the best.
+    foresee
+        Works the :attr:`outlook` out, which takes longer than all else of an answer; the same at
+        every call.
     """
 
     method: str
@@ -342,4 +355,9 @@ class Estimates:
     refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     draws: NDArray[np.float64] | None = None
-    outlook: Mapping[int, float] = field(default_factory=dict)
+    foresee: Callable[[], Mapping[int, float]] = dict
+
+    @cached_property
+    def outlook(self) -> Mapping[int, float]:
+        """Further epochs → how probable the then best pick is expected to be the best."""
+        return self.foresee()

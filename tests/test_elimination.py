@@ -12,9 +12,10 @@ from made_runs import made_run, rising_curve
 from ncselect.elimination.placing import placed
 from ncselect.elimination.race import race
 from ncselect.elimination.replay import Replay
-from ncselect.elimination.standing import Standing
+from ncselect.elimination.standing import Standing, Step
 from ncselect.elimination.strategies import STRATEGIES, strategy
 from ncselect.methods import method
+from ncselect.spec import Settings
 from ncselect.types import Estimate, Estimates
 from zoo.errors import InputError, UnknownNameError
 
@@ -218,6 +219,11 @@ def test_a_budget_that_ends_in_mid_round_keeps_those_who_got_there():
     assert found.order[-1] == "net 3"  # nothing told them apart before
     assert found.dropped["net 3"].reason == "the budget was spent before its epoch 1"
     assert found.decisions[-1].reason == "the budget is spent"
+    assert not found.unreached  # its scores say something of it
+    found, _ = raced("confident", runs, budget=3.0, by="best-value")
+    assert found.unreached == ("net 3",)
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert "Nothing is known of net 3, which the budget did not reach." in ranking.advice
 
 
 def test_with_a_budget_half_of_those_left_go_on_and_what_is_saved_is_spent():
@@ -259,7 +265,11 @@ def test_what_is_affordable_is_whole_epochs_of_all():
         ("successive-halving:eta=two", InputError, "a whole number"),
         ("successive-halving:eta=1", InputError, "2 or more"),
         ("top-after-one:top=0", InputError, "1 or more"),
-        ("confident:gain=-1", InputError, r"\[0, 100\)"),
+        (
+            "confident:gain=-1",
+            InputError,
+            r"strategy 'confident:gain=-1': gain is -1.0; .*\[0, 100",
+        ),
     ],
 )
 def test_unusable_strategies_say_the_remedy(text, error, said):
@@ -340,3 +350,259 @@ def test_several_workers_pay_for_the_longest_or_for_their_share():
     assert standing.affordable(("net 1", "net 2")) == 17  # 1 each, within most
     unknown = dataclasses.replace(standing, prices=dict.fromkeys(standing.prices, math.nan))
     assert unknown.affordable(("net 0",)) == 1
+
+
+class OneMore:
+    """Everybody goes on by an epoch, nobody is dropped."""
+
+    name = summary = "one-more"
+
+    def step(self, standing):
+        return Step(epochs=standing.epochs + 1)
+
+
+def priced(runs, **prices):
+    """Return the runs with epochs of the given prices, 1 where none is given."""
+    return {
+        model: dataclasses.replace(
+            run,
+            observations=tuple(
+                dataclasses.replace(one, seconds=prices.get(model.replace(" ", "_"), 1.0))
+                for one in run.observations
+            ),
+        )
+        for model, run in runs.items()
+    }
+
+
+def untold(runs):
+    return {model: run.observed(0) for model, run in runs.items()}
+
+
+def test_p_best_regret_and_ties_are_among_all_of_whom_anything_was_predicted():
+    runs = made_pool(0, 2)
+    estimate = normal(net_0=(0.8, 0.05), net_1=(0.75, 0.05))
+    found = race(strategy("top-after-one:top=1"), Replay(runs), estimate, untold(runs), most=9)
+    assert found.decisions[-1].reason == "one is left"
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert [row.model for row in ranking] == ["net 0", "net 1"]
+    ahead = 0.7602  # Φ(.05 / (.05 √2))
+    assert [row.p_best for row in ranking] == pytest.approx([ahead, 1 - ahead], abs=0.01)
+    # E max(0, X) of X ~ N(∓.05, .005) in points: 100·(∓.05·Φ(∓.7071) + .0707·φ(.7071))
+    assert [row.regret_points for row in ranking] == pytest.approx([0.998, 5.998], abs=0.1)
+    assert [row.tie for row in ranking] == [1, 1]
+    assert "Take net 0: P(best) 0.76" in ranking.advice
+    assert "net 1 is tied with it" in ranking.advice
+    assert ranking[1].notes.startswith("dropped after 1 epoch: not among the best 1")
+
+
+def test_ties_with_the_pick_are_found_behind_those_who_are_not():
+    runs = made_pool(0, 3)
+    estimate = normal(net_0=(0.8, 1e-6), net_1=(0.7, 1e-6), net_2=(0.7999, 0.01))
+
+    class InTurn:
+        name = summary = "in turn"
+
+        def step(self, standing):
+            out = {0: {}, 1: {"net 2": "first"}, 2: {"net 1": "then"}}[standing.epochs]
+            return Step(out, epochs=standing.epochs + 1)
+
+    found = race(InTurn(), Replay(runs), estimate, untold(runs), most=9)
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert [(row.model, row.tie) for row in ranking] == [("net 0", 1), ("net 1", 2), ("net 2", 1)]
+    assert [row.epochs for row in ranking] == [2, 2, 1]
+
+
+def test_what_further_epochs_are_worth_counts_that_the_best_may_have_been_dropped():
+    runs = made_pool(3, 4)
+    found, _ = raced("top-after-one:top=2", runs, most=5, by="combined")
+    ranking = placed(found, dataset="made", beta="", failed={})
+    left = {row.model: row.p_best for row in ranking if row.model in found.standing.models}
+    assert 0 < sum(left.values()) < 1
+    own = found.standing.estimates.outlook
+    assert ranking.outlook == pytest.approx({k: v * sum(left.values()) for k, v in own.items()})
+
+
+def test_who_is_behind_when_the_budget_ends_is_judged_by_the_epochs_it_has_shown():
+    runs = priced(made_pool(4, 3))
+    estimate = method("last-value").estimate
+    found = race(OneMore(), Replay(runs), estimate, untold(runs), most=9, budget=8.0)
+    first, second, late = found.order
+    assert [found.records[model].epochs for model in (first, second, late)] == [3, 3, 2]
+    assert found.dropped[late].reason == "the budget was spent before its epoch 3"
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert [(row.model, row.epochs) for row in ranking] == [(first, 3), (second, 3), (late, 2)]
+    assert ranking[2].last == runs[late].curve("validation-accuracy")[1]
+
+
+def test_the_likeliest_best_is_not_dropped_because_its_next_epoch_is_dear():
+    runs = priced(made_pool(0, 3))
+    first = {model: run.curve("validation-accuracy")[0] for model, run in runs.items()}
+    leader = max(first, key=first.get)
+    runs = priced(runs, **{leader.replace(" ", "_"): 4.0})
+    estimate = method("last-value").estimate
+    found = race(OneMore(), Replay(runs), estimate, untold(runs), most=9, budget=9.0)
+    assert found.order[0] == leader
+    assert not found.dropped
+    assert found.standing.epochs == 1
+    assert sorted(one.epochs for one in found.records.values()) == [1, 2, 2]
+    assert found.decisions[-1].reason == "no further epoch fits into the budget"
+
+
+def test_a_round_that_is_cut_short_goes_on_while_an_epoch_fits():
+    runs = priced(made_pool(1, 2), net_1=3.0)
+
+    class Guessing(Replay):
+        """Thinks that all cost as little as the first until it has paid for the other."""
+
+        @property
+        def prices(self):
+            return self.said if self.stored["net 1"] else dict.fromkeys(self.said, 1.0)
+
+        @prices.setter
+        def prices(self, said):
+            self.said = said
+
+    found = race(strategy("uniform"), Guessing(runs), method("last-value").estimate, untold(runs),
+                 most=9, budget=13.0)  # fmt: skip
+    # believed: 6 epochs of both; the other gets 2 of them, then both are there
+    rounds = [one.until for one in found.decisions if one.what == "round"]
+    assert rounds[0] == 6
+    assert found.records["net 1"].epochs >= 2
+    assert found.decisions[-1].reason in {
+        "the budget is spent",
+        "no further epoch fits into the budget",
+    }
+
+
+class Breaking(Replay):
+    """Some candidates fail before their first epoch is over."""
+
+    def __init__(self, runs, broken):
+        super().__init__(runs, unit="epochs")
+        self.broken = broken
+
+    def observe(self, models, epochs, budget):
+        found = super().observe([one for one in models if one not in self.broken], epochs, budget)
+        return found | {
+            model: dataclasses.replace(
+                self._runs[model], status="failed", error="no memory", observations=()
+            )
+            for model in models
+            if model in self.broken
+        }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_is_left_when_all_others_fail_is_observed_and_ranked(name):
+    runs = made_pool(1, 3)
+    found = race(strategy(name), Breaking(runs, {"net 0", "net 2"}), method("best-value").estimate,
+                 untold(runs), most=5)  # fmt: skip
+    assert found.decisions[-1].reason == "one is left, all others failed"
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert [(row.model, row.epochs >= 1) for row in ranking] == [("net 1", True)]
+    assert ranking.failed == {"net 0": "no memory", "net 2": "no memory"}
+
+
+def test_who_is_left_alone_before_any_epoch_gets_one():
+    runs = made_pool(1, 3)
+    before = untold(runs)
+    for model in ("net 0", "net 1"):
+        before[model] = dataclasses.replace(
+            before[model], status="failed", error="no weights", observations=()
+        )
+
+    def estimate(records):
+        failed = {one.spec.model: one.error for one in records if one.status == "failed"}
+        good = [one.spec.model for one in records if one.spec.model not in failed]
+        return Estimates("made", tuple(Estimate(model, 0.5) for model in good), failed)
+
+    found = race(strategy("uniform"), Replay(runs), estimate, before, most=9)
+    assert found.order[0] == "net 2"
+    assert found.records["net 2"].epochs == 1
+    assert found.decisions[-1].reason == "one is left, all others failed"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_all_fail_nobody_is_ranked(name):
+    runs = made_pool(1, 3)
+    found = race(strategy(name), Breaking(runs, set(runs)), method("combined").estimate,
+                 untold(runs), most=5)  # fmt: skip
+    assert found.decisions[-1].reason == "nobody is left"
+    ranking = placed(found, dataset="made", beta="", failed={"lost": "no file"})
+    assert not ranking.rows
+    assert ranking.failed == {"lost": "no file"} | dict.fromkeys(runs, "no memory")
+    assert ranking.advice == "No candidate could be ranked."
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_candidate_is_observed_and_ranked(name):
+    runs = made_pool(1, 1)
+    found, _ = raced(name, runs, most=5, by="combined")
+    ranking = placed(found, dataset="made", beta="", failed={})
+    assert [row.model for row in ranking] == ["net 0"]
+    assert ranking[0].epochs == (1 if name == "confident" else 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_early_stopping_is_held_costs_nothing_more_and_is_no_reason_to_be_dropped(name):
+    runs = made_pool(2, 4)
+    flat = made_run("flat", [0.95, 0.94, 0.93], truth={3: 0.95})
+    spec = dataclasses.replace(flat.spec, settings=Settings(patience=2))
+    runs["flat"] = dataclasses.replace(flat, spec=spec)
+    assert runs["flat"].has_stopped
+    if name == "confident":
+        name += ":gain=0,chance=0,regret=0"  # or it ends before
+    found, runner = raced(name, runs, most=9, by="last-value", unit="epochs", budget=40.0)
+    assert found.order[0] == "flat"
+    assert found.standing.records["flat"].epochs == found.standing.epochs > 3  # the last one, held
+    assert runner.stored["flat"] == 3
+
+
+def test_where_all_have_stopped_early_it_ends():
+    runs = {}
+    for place, best in enumerate((0.8, 0.9)):
+        run = made_run(f"net {place}", [best, best - 0.1], truth={2: best})
+        spec = dataclasses.replace(run.spec, settings=Settings(patience=1))
+        runs[run.spec.model] = dataclasses.replace(run, spec=spec)
+    found, runner = raced("uniform", runs, most=9, unit="epochs")
+    assert runner.spent == 4
+    assert found.decisions[-1].reason == "as many epochs as asked for"
+    assert found.order == ("net 1", "net 0")
+
+
+def test_a_run_without_epochs_has_no_price():
+    run = made_run("net 0", [], truth={})
+    assert math.isnan(Replay({"net 0": run}).prices["net 0"])
+
+
+def test_starts_are_paid_for_and_what_is_stored_is_not():
+    standing = Standing(
+        {model: run.observed(2) for model, run in made_pool(0, 2).items()},
+        Estimates("made", (), {}),
+        {"net 0": 1.0, "net 1": 1.0},
+        spent=0.0,
+        budget=20.0,
+        most=19,
+        entered=2,
+        starts={"net 0": 5.0, "net 1": 5.0},
+    )
+    assert standing.affordable(("net 0", "net 1")) == 5  # 2·(5 + 5)
+    stored = dataclasses.replace(standing, stored={"net 0": 8, "net 1": 8})
+    assert stored.affordable(("net 0", "net 1")) == 11  # 6 for nothing, then 2·(5 + 5)
+    assert dataclasses.replace(stored, budget=0.0).affordable(("net 0", "net 1")) == 6
+
+
+def test_decisions_are_told_when_they_are_made():
+    runs = made_pool(0, 4)
+    told = []
+    found = race(
+        strategy("successive-halving"), Replay(runs), method("last-value").estimate, untold(runs),
+        most=9, tell=told.append,
+    )  # fmt: skip
+    assert told == [*found.decisions]
+    assert [one.what for one in told] == [
+        "round", "observed", "dropped", "dropped", "round", "observed", "dropped", "ended",
+    ]  # fmt: skip
+    assert told[0].models == ("net 0", "net 1", "net 2", "net 3")
+    assert [one.until for one in told if one.what == "round"] == [1, 2]

@@ -22,7 +22,7 @@ ANSWER = Estimates(
     (Estimate("slow", 0.70, 0.01), Estimate("quick", nan, nan, score=1.2)),
     {"broken": "diverged at epoch 2"},
     ("t0 fixed",),
-    outlook={2: 0.9},
+    foresee=lambda: {2: 0.9},
 )
 BESIDE = Estimates("parameters", (Estimate("slow", nan, score=3e6),))
 RANKING = ranked(ANSWER, RECORDS, dataset="my birds", beta="beta", beside=[BESIDE])

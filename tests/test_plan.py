@@ -5,16 +5,17 @@ import math
 import pytest
 from rich.console import Console
 
-from ncselect.cost import TRACE_SECONDS, RoughCost
+from ncselect.cost import BUILD_SECONDS, Price, RoughCost
 from ncselect.execute import Job
 from ncselect.plan import LONG_SECONDS, Plan, PlannedRun, is_cached, network_of, planned
 from ncselect.spec import RunSpec
 from ncselect.store import RunStore
+from ncselect.types import Observation
 from zoo.models import Candidate
 
 
-def printed(*runs):
-    plan = Plan(tuple(runs), {}, workers=1, free_megabytes=1e5, other_settings=())
+def printed(*runs, **options):
+    plan = Plan(tuple(runs), {}, workers=1, free_megabytes=1e5, other_settings=(), **options)
     console = Console(width=200)
     with console.capture() as captured:
         console.print(plan)
@@ -72,6 +73,38 @@ def test_a_network_of_unknown_cost_is_asked_about_where_much_is_to_be_trained(
     assert plan.seconds == 0.0
     assert plan.is_long == is_long
     assert plan.to_dict()["runs"][0]["seconds"] is None
+
+
+def test_the_price_of_epochs_holds_neither_compiling_nor_features(tmp_path):
+    network = Candidate("net", "application", "MobileNet", {}, "random")
+    store = RunStore(tmp_path)
+
+    def spec(images, seed):
+        return RunSpec(
+            model="net", dataset="made", candidate=network.identity(), seed=seed,
+            data={"counts": {"train": images, "validation": 50}, "image_shape": [32, 32, 3]},
+            environment={"threads": "1"},
+        )  # fmt: skip
+
+    with store.run(spec(100, 0)).writer() as writer:
+        writer.add_facts({"trace_seconds": 7.0})
+        for epoch, seconds in enumerate((0.0, 4.0, 2.0, 3.0)):
+            writer.append(Observation(epoch, {"validation-accuracy": 0.5}, seconds, 1.0), [])
+    scores = frozenset({"logme"})
+    asked = Job(spec(200, 1), network.to_json(), {}, epochs=5, horizon=5, scores=scores)
+    plan = planned([asked], store, {})
+    price = plan.prices["net"]
+    assert price == Price(BUILD_SECONDS + 7, 2 * (3 + 1), "as stored runs")
+    assert plan.runs[0].features
+    assert plan.seconds > price.training(5) == BUILD_SECONDS + 7 + 5 * 8
+    assert "price" not in plan.to_dict()["runs"][0]
+
+
+def test_a_plan_says_that_candidates_are_dropped_and_when_it_ends():
+    text = printed(run_planned(50, seconds=600.0), strategy="confident: drops", budget=1200.0)
+    assert "Together at most ~10 min" in text
+    assert "By confident: drops. It ends after 20 min at the latest, as budgeted." in text
+    assert "at most" not in printed(run_planned(50, seconds=600.0))
 
 
 def test_one_epoch_is_no_plural():
@@ -145,6 +178,6 @@ def test_a_network_of_half_the_channels_costs_a_quarter(name, argument):
             model=name, dataset="made", candidate=candidate.identity(), data=data,
             environment={"threads": "1"},
         )  # fmt: skip
-        return RoughCost(spec, candidate, lambda threads: 1e9 * threads).training(3) - TRACE_SECONDS
+        return RoughCost(spec, candidate, lambda threads: 1e9 * threads).training().epoch
 
     assert seconds(**{argument: 0.5}) == pytest.approx(seconds() / 4)

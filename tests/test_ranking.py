@@ -79,7 +79,7 @@ def joint(outlook=None):
         Estimate(name, float(mean), 0.02)
         for name, mean in zip(("a", "b", "c"), draws.mean(axis=0), strict=True)
     )
-    return Estimates("combined", estimates, draws=draws, outlook=outlook or {})
+    return Estimates("combined", estimates, draws=draws, foresee=lambda: outlook or {})
 
 
 def ranked_joint(**outlook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -9,7 +10,18 @@ import numpy as np
 import pytest
 from made_runs import made_run, rising_curve
 
-from bench.regret_cost import SHARES, STRATEGIES, Question, area, pruned, regrets, summary
+from bench.regret_cost import (
+    SHARES,
+    STRATEGIES,
+    Question,
+    area,
+    pruned,
+    regrets,
+    stored_questions,
+    summary,
+)
+from ncselect.cost import BUILD_SECONDS
+from ncselect.spec import Settings
 
 HORIZON = 20
 
@@ -29,18 +41,18 @@ def question(seeds):
                 for place, final in enumerate(finals)
             }
         )
-    return Question("made", HORIZON, tuple(pools), "epochs", 0.0)
+    return Question("made", HORIZON, tuple(pools), "epochs")
 
 
 def test_regrets_are_of_the_pick_and_costs_within_the_budget():
     asked = question([0])
     found = regrets(asked, asked.pools[0])
-    assert {label for label in found if "optuna" not in label} == {
+    assert {label for label, points in found.items() if len(points) > 1} == {
         f"{by} {name}" for name, strategies in STRATEGIES.items() for by in strategies
     }
-    for label, points in found.items():
+    for points in found.values():
         for share, (cost, regret) in zip(SHARES, points, strict=False):
-            assert "optuna" in label or cost <= share * (1 + 1e-9)
+            assert len(points) == 1 or cost <= share * (1 + 1e-9)
             assert regret == pytest.approx(8 * round(regret / 8))  # finals lie 8 points apart
     curves = {m: run.curve("validation-accuracy") for m, run in asked.pools[0].items()}
     half = SHARES.index(0.5)
@@ -77,3 +89,40 @@ def test_summaries_are_means_over_pools_and_differences_by_pairs():
         assert mean <= high * 1.01 + 1e-9
     assert math.isfinite(rows[label]["area_less"][0])
     assert "less" not in rows["optuna median"]
+    assert rows["confident combined, no budget"]["cost"][0] < 1
+
+
+def stored(model, seed, *, dataset="digits", epochs=6, stopped=False, **facts):
+    """Return a run as a store has it, whose epochs take a second; stopped after three."""
+    curve = [0.9, 0.8, 0.8] if stopped else np.linspace(0.5, 0.8, epochs)
+    truth = {3: 0.9} if stopped else {6: 0.8} if epochs == 6 else {}
+    run = made_run(model, curve, seed=seed, dataset=dataset, truth=truth)
+    spec = dataclasses.replace(run.spec, settings=Settings(patience=2))
+    return dataclasses.replace(run, spec=spec, facts=facts)
+
+
+def test_stored_runs_are_a_pool_per_seed_and_a_question_per_dataset():
+    runs = [stored(model, seed) for seed in (0, 1) for model in ("a", "b")]
+    runs += [stored("early", 1, stopped=True), stored("unfinished", 0, epochs=4)]
+    runs += [stored("a", 0, dataset="birds"), stored("b", 0, dataset="birds")]
+    runs += [stored("alone", 7, dataset="birds")]
+    birds, digits = stored_questions(runs)
+    assert (birds.dataset, digits.dataset) == ("birds", "digits")
+    assert (birds.horizon, digits.horizon) == (6, 6)
+    assert [sorted(pool) for pool in birds.pools] == [["a", "b"]]
+    assert [sorted(pool) for pool in digits.pools] == [["a", "b"], ["a", "b", "early"]]
+
+
+def test_what_early_stopping_ended_costs_its_own_epochs_and_every_run_its_start():
+    runs = [stored("a", 0, trace_seconds=4.0), stored("early", 0, stopped=True, trace_seconds=20.0)]
+    [asked] = stored_questions(runs)
+    [pool] = asked.pools
+    assert asked.truth(pool) == {"a": 0.8, "early": 0.9}
+    assert asked.whole(pool) == 2 * BUILD_SECONDS + 4 + 20 + 6 + 3
+    found = regrets(asked, pool)
+    assert found["uniform best-value"][-1] == pytest.approx((0, 10))  # no starts of both fit
+    alone = (BUILD_SECONDS + 4 + 5) / asked.whole(pool)  # only this one's start and epochs do
+    assert found["confident combined"][-1] == pytest.approx((alone, 10), abs=0.2)
+    for label, points in found.items():
+        for share, (cost, _) in zip(SHARES, points, strict=False):
+            assert len(points) == 1 or cost <= share * (1 + 1e-9), label

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from ncselect.execute import Job, Watch, complete
+from ncselect.cluster import Cluster
+from ncselect.cost import ROUGH, UNKNOWN, Price, seconds_per_epoch
+from ncselect.execute import Job, Stopped, Watch, complete
 from ncselect.store import RunStore
 from ncselect.types import RunRecord
 
@@ -18,10 +18,11 @@ from ncselect.types import RunRecord
 class Live:
     """Trains candidates, and pays in seconds of the clock since it was made.
 
-    Before a process starts its epochs are cut to those that the time left allows, by what its
-    earlier ones took, and by how long processes have taken before their first epoch. All are
-    stopped at the end of the first epoch that ends after the time is over: so no more than an epoch
-    is ever spent beyond it. What the store holds costs nothing.
+    A process starts only if its own start and an epoch fit into the time that is left, as far as
+    their prices are known, and is told to do no more epochs than fit. When the time is over, all
+    are stopped at the end of the first epoch that ends then, or at once if nobody is in an epoch
+    that began before: so no more than an epoch is ever spent beyond it, and what is left of the
+    building of a network. What the store holds costs nothing.
 
     Parameters
     ----------
@@ -31,10 +32,12 @@ class Live:
         Where runs are kept.
     workers
         Processes at a time.
+    cluster
+        Where they are; None: on this machine.
     watch
         As of ``execute.complete``.
     expected
-        Model → seconds that an epoch is expected to take; nan where nothing is known.
+        Model → what its training is expected to cost.
     clock
         Seconds, such as ``time.monotonic``.
     """
@@ -45,19 +48,23 @@ class Live:
         store: RunStore,
         *,
         workers: int = 1,
+        cluster: Cluster | None = None,
         watch: Watch = lambda _model, _event: None,
-        expected: Mapping[str, float],
+        expected: Mapping[str, Price],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = {job.spec.model: job for job in jobs}
         self._store = store
         self.workers = workers
+        self._cluster = cluster
         self._watch = watch
-        self._expected = dict(expected)
+        self._expected = expected
         self._clock = clock
         self._began = clock()
-        self._launched: dict[str, float] = {}
-        self._starts: list[float] = []
+        self._read: dict[str, RunRecord] = {}  # as stored, until another epoch is
+        self._launched: dict[str, float] = {}  # when a process began whose first epoch is not over
+        self._took: dict[str, float] = {}  # seconds before the first epoch of a process, at last
+        self._in_time: set[str] = set()  # whose epoch has begun before the time was over
 
     @property
     def spent(self) -> float:
@@ -69,26 +76,39 @@ class Live:
         """Model → seconds that an epoch of it took; nan before the first."""
         return {model: self._measured(model) for model in self._jobs}
 
+    @property
+    def starts(self) -> dict[str, float]:
+        """Model → seconds that a process of it takes before its first epoch, as far as known."""
+        return {model: self._start(model) for model in self._jobs}
+
+    @property
+    def stored(self) -> dict[str, int]:
+        """Model → epochs that lie in the store and cost nothing."""
+        return {model: self._record(model).epochs for model in self._jobs}
+
     def scored(self, budget: float) -> dict[str, RunRecord]:
         """Compute the scores that are wanted, as far as the time reaches; train nothing."""
         jobs = [dataclasses.replace(job, epochs=None) for job in self._jobs.values()]
 
         def watched(model: str, event: Mapping[str, Any]) -> None:
-            self._watch(model, event)
-            if event["event"] == "scored" and self.spent > budget:
-                raise _OverError
+            if event["event"] != "stored":
+                self._watch(model, event)
+            self._heed(model, event["event"], budget)
 
-        found: list[RunRecord] = []
-        with suppress(_OverError):
-            found = complete(
-                jobs,
-                self._store,
-                workers=self.workers,
-                watch=watched,
-                admit=lambda job: job if self.spent <= budget else None,
-            )
-        known = {record.spec.model: record for record in found}
-        return {model: known.get(model) or self._record(model).observed(0) for model in self._jobs}
+        found = complete(
+            jobs,
+            self._store,
+            workers=self.workers,
+            cluster=self._cluster,
+            watch=watched,
+            admit=lambda job: job if self.spent <= budget else None,
+        )
+        return {
+            one.spec.model: (
+                one if one.status == "failed" else self._record(one.spec.model)
+            ).observed(0)
+            for one in found
+        }
 
     def observe(self, models: Sequence[str], epochs: int, budget: float) -> dict[str, RunRecord]:
         """Observe models in turn up to an epoch, as far as the time reaches."""
@@ -96,70 +116,85 @@ class Live:
 
         def admitted(job: Job) -> Job | None:
             model = job.spec.model
-            seen = self._record(model).epochs
-            if seen >= epochs:  # its truth or its scores are owed
-                return job
-            possible = self._possible(model, epochs - seen, budget)
+            record = self._record(model)
+            if record.epochs >= epochs or record.has_stopped:  # its truth or its scores are owed
+                return job if self.spent <= budget else None
+            possible = self._possible(model, epochs - record.epochs, budget)
             if not possible:
                 return None
             self._launched[model] = self._clock()
-            return dataclasses.replace(job, epochs=seen + possible)
+            return dataclasses.replace(job, epochs=record.epochs + possible)
 
         def watched(model: str, event: Mapping[str, Any]) -> None:
-            self._watch(model, event)
             if event["event"] == "observation":
+                self._read.pop(model, None)
                 if event["epoch"]:
                     self._learn(model, event["seconds"])
-                if self.spent > budget:
-                    raise _OverError
+            if event["event"] == "stored":
+                event = {**event, "epoch": min(event["epoch"], epochs)}
+            self._watch(model, event)
+            self._heed(model, event["event"], budget)
 
-        found: list[RunRecord] = []
-        with suppress(_OverError):
-            found = complete(jobs, self._store, workers=self.workers, watch=watched, admit=admitted)
-        known = {record.spec.model: record for record in found}
-        return {
-            model: _as_failed(known.get(model) or self._record(model)).observed(epochs)
-            for model in models
-        }
+        found = complete(
+            jobs,
+            self._store,
+            workers=self.workers,
+            cluster=self._cluster,
+            watch=watched,
+            admit=admitted,
+        )
+        self._read |= {one.spec.model: one for one in found}
+        return {one.spec.model: one.observed(epochs) for one in found}
+
+    def _heed(self, model: str, event: str, budget: float) -> None:
+        """Stop all processes if the time is over and nobody is in an epoch that began before."""
+        is_over = self.spent > budget
+        if event == "progress" and not is_over:
+            self._in_time.add(model)
+        if event in ("observation", "finished", "failed"):
+            self._in_time.discard(model)
+        ends_late = event == "observation"
+        if is_over and event not in ("stored", "failed") and (ends_late or not self._in_time):
+            raise Stopped
 
     def _possible(self, model: str, wanted: int, budget: float) -> int:
         """Return how many epochs of a model the time left allows; one where nothing is known."""
-        start = statistics.median(self._starts) if self._starts else 0.0
-        left, seconds = budget - self.spent - start, self._epoch(model)
+        left, seconds = budget - self.spent - self._start(model), self._epoch(model)
         if math.isinf(left):
             return wanted
         if math.isnan(seconds):
             return int(left > 0)
         return min(wanted, max(0, math.floor(left / max(seconds, 1e-9))))
 
+    def _start(self, model: str) -> float:
+        """Return seconds before the first epoch: as it took, as runs took, as others, roughly."""
+        expected = self._expected.get(model, UNKNOWN)
+        if model in self._took:
+            return self._took[model]
+        if self._took and (expected.basis == ROUGH or math.isnan(expected.start)):
+            return max(self._took.values())
+        return 0.0 if math.isnan(expected.start) else expected.start
+
     def _epoch(self, model: str) -> float:
         """Return seconds of an epoch of a model: the median of what was measured, or expected."""
         measured = self._measured(model)
-        return self._expected.get(model, math.nan) if math.isnan(measured) else measured
+        return self._expected.get(model, UNKNOWN).epoch if math.isnan(measured) else measured
 
     def _measured(self, model: str) -> float:
-        seen = self._record(model).observations[1:]
-        if not seen:
-            return math.nan
-        return statistics.median(one.seconds + one.measuring_seconds for one in seen)
+        return seconds_per_epoch(self._record(model))
 
     def _learn(self, model: str, seconds: float) -> None:
         """Take in how long a process took before its first epoch."""
         launched = self._launched.pop(model, None)
         if launched is not None:
-            self._starts.append(max(0.0, self._clock() - launched - seconds))
+            self._took[model] = max(0.0, self._clock() - launched - seconds)
 
     def _record(self, model: str) -> RunRecord:
-        run = self._store.find(self._jobs[model].spec)
-        record = RunRecord(self._jobs[model].spec) if run is None else run.record()
-        record = dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=model))
-        return self._store.scored(record)
-
-
-def _as_failed(record: RunRecord) -> RunRecord:
-    """Return a record whose process has left a reason as the failure it is."""
-    return record if record.error is None else dataclasses.replace(record, status="failed")
-
-
-class _OverError(Exception):
-    """The time is over: leave ``complete``, which stops its processes."""
+        """Return a run as it is stored, read once until it comes any further."""
+        if model not in self._read:
+            run = self._store.find(self._jobs[model].spec)
+            spec = self._jobs[model].spec
+            record = RunRecord(spec) if run is None else run.record()
+            record = dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=model))
+            self._read[model] = self._store.scored(record)
+        return self._read[model]

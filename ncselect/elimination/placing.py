@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
-from ncselect.elimination.race import Race
+from ncselect.elimination.decisions import Race
+from ncselect.elimination.joint import joint
 from ncselect.ordering import ranked
 from ncselect.ranking import Ranking
-from ncselect.ranking_rows import Row
 from ncselect.types import Estimates
 
 
@@ -22,10 +23,11 @@ def placed(
 ) -> Ranking:
     """Return the ranking that a race has led to.
 
-    Who was dropped stands behind those left, the last dropped first, with what was predicted when
-    it was dropped; its notes say when and why. Of whom nothing was predicted then is among the
-    failed, with the reason. Probabilities of being the best are then those
-    among the candidates that were left at the time.
+    Who was dropped stands behind those left, the last dropped first, with what was observed and
+    predicted by then; its notes say when and why. P(best), regret and ties are those among all of
+    them, see :func:`~ncselect.elimination.joint.joint`, and the outlook allows for those who get
+    no further epochs. Of whom nothing was predicted is among the failed, with the reason; who the
+    budget never reached is in ``unreached``, too.
 
     Parameters
     ----------
@@ -35,40 +37,46 @@ def placed(
         As of :func:`~ncselect.ordering.ranked`; ``beside`` are answers for those left.
     """
     left = race.standing
-    lost = {model: race.records[model].error for model in race.dropped
-            if race.records[model].status == "failed"}  # fmt: skip
+    when_judged = {model: race.dropped[model].standing.records[model] for model in race.judged}
     ranking = ranked(
-        left.estimates,
-        [*left.records.values()],
+        joint(race),
+        [*left.records.values(), *when_judged.values()],
         dataset=dataset,
         beta=beta,
-        failed={**failed, **{model: error or "its run failed" for model, error in lost.items()}},
+        failed=failed,
         beside=beside,
+        by_score=False,
     )
-    rows = [*ranking.rows]
-    unknown = {}
-    for model in race.order[len(left.models) :]:
-        row = _row_when_dropped(race, model, dataset=dataset, beta=beta)
-        if model not in lost and row is not None:
-            rows.append(dataclasses.replace(row, rank=len(rows) + 1))
-        elif model not in lost:
-            unknown[model] = race.dropped[model].reason
+    rows = []
+    for row in ranking.rows:
+        when = _when_dropped(race, row.model)
+        rows.append(dataclasses.replace(row, notes="; ".join(filter(None, (when, row.notes)))))
+    reasons = {
+        model: _why_failed(race, model) for model in race.dropped if model not in when_judged
+    }
+    among_left = sum(row.p_best for row in rows if row.model not in race.dropped)
+    outlook = ranking.outlook if math.isfinite(among_left) else {}
     return dataclasses.replace(
         ranking,
         rows=tuple(rows),
-        failed={**ranking.failed, **unknown},
+        failed={**ranking.failed, **reasons},
+        outlook={further: sure * among_left for further, sure in outlook.items()},
         records={**race.records, **ranking.records},
         decisions=tuple(one.to_dict() for one in race.decisions),
+        unreached=race.unreached,
     )
 
 
-def _row_when_dropped(race: Race, model: str, *, dataset: str, beta: str) -> Row | None:
-    dropped = race.dropped[model]
-    then = dropped.standing
-    found = ranked(then.estimates, [*then.records.values()], dataset=dataset, beta=beta)
-    epochs = then.epochs
-    when = f"dropped after {epochs} epoch{'' if epochs == 1 else 's'}: {dropped.reason}"
-    for row in found.rows:
-        if row.model == model:
-            return dataclasses.replace(row, tie=0, notes="; ".join(filter(None, (when, row.notes))))
-    return None
+def _when_dropped(race: Race, model: str) -> str:
+    """Say when and why a candidate was dropped; nothing of one that was not."""
+    if model not in race.dropped:
+        return ""
+    epochs = race.dropped[model].standing.epochs
+    return f"dropped after {epochs} epoch{'' if epochs == 1 else 's'}: {race.dropped[model].reason}"
+
+
+def _why_failed(race: Race, model: str) -> str:
+    record = race.records[model]
+    if record.status == "failed":
+        return record.error or "its run failed"
+    return race.dropped[model].reason

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from ncselect.elimination.decisions import Decision, Dropped, Race
 from ncselect.elimination.standing import Standing, Step
 from ncselect.types import Estimates, RunRecord
 
 Estimate = Callable[[Sequence[RunRecord]], Estimates]
+Tell = Callable[[Decision], None]
 
 
 class Strategy(Protocol):
@@ -22,6 +23,10 @@ class Strategy(Protocol):
     @property
     def name(self) -> str:
         """The strategy's name in ``STRATEGIES``."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a line."""
 
     def step(self, standing: Standing) -> Step:
         """Decide who is dropped, and to which epoch the others are observed next. Pure."""
@@ -39,6 +44,14 @@ class Runner(Protocol):
         """Model → what an epoch of it costs by itself; nan before it is known."""
 
     @property
+    def starts(self) -> Mapping[str, float]:
+        """Model → what it costs to take it up again, besides its epochs."""
+
+    @property
+    def stored(self) -> Mapping[str, int]:
+        """Model → epochs of it that cost nothing any more."""
+
+    @property
     def workers(self) -> int:
         """How many it observes at a time."""
 
@@ -49,84 +62,6 @@ class Runner(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What happened in the race, and why.
-
-    Attributes
-    ----------
-    epochs
-        After how many epochs of those in the race.
-    spent
-        What was paid until then.
-    what
-        ``dropped``, ``observed`` or ``ended``.
-    models
-        Whom it is about.
-    reason
-        Why; for ``observed`` up to where.
-    """
-
-    epochs: int
-    spent: float
-    what: str
-    models: tuple[str, ...]
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "epochs": self.epochs,
-            "spent": self.spent,
-            "what": self.what,
-            "models": list(self.models),
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A candidate that left the race.
-
-    Attributes
-    ----------
-    reason
-        Why.
-    standing
-        What was known when it did.
-    """
-
-    reason: str
-    standing: Standing
-
-
-@dataclass(frozen=True)
-class Race:
-    """How it ended.
-
-    Attributes
-    ----------
-    standing
-        Who was left, and what was estimated of them.
-    records
-        Model → everything that was observed of it, of all candidates.
-    dropped
-        Model → why and when, in the order in which they were dropped.
-    decisions
-        Everything that was decided, in order.
-    """
-
-    standing: Standing
-    records: Mapping[str, RunRecord]
-    dropped: Mapping[str, Dropped]
-    decisions: tuple[Decision, ...]
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """All candidates, those left first, then who was dropped last."""
-        return (*self.standing.models, *reversed([*self.dropped]))
-
-
 def race(
     strategy: Strategy,
     runner: Runner,
@@ -135,6 +70,7 @@ def race(
     *,
     most: int,
     budget: float = math.inf,
+    tell: Tell = lambda _decision: None,
 ) -> Race:
     """Let candidates race for the first place.
 
@@ -154,12 +90,15 @@ def race(
     budget
         What may be paid, in the unit of the runner's prices. No epoch is begun that would not fit,
         as far as prices are known.
+    tell
+        Called with every decision when it is made.
 
     Returns
     -------
     Race
     """
-    return _Course(runner, estimate, dict(records), most, budget).run(strategy)
+    course = _Course(runner, estimate, dict(records), most=most, budget=budget, tell=tell)
+    return course.run(strategy)
 
 
 class _Course:
@@ -170,14 +109,17 @@ class _Course:
         runner: Runner,
         estimate: Estimate,
         seen: dict[str, RunRecord],
+        *,
         most: int,
         budget: float,
+        tell: Tell,
     ) -> None:
         self._runner = runner
         self._estimate = estimate
         self._seen = seen
         self._most = most
         self._budget = budget
+        self._tell = tell
         self._dropped: dict[str, Dropped] = {}
         self._decisions: list[Decision] = []
         self._stand([*seen])
@@ -189,91 +131,108 @@ class _Course:
             step = strategy.step(self._standing)
             if step.dropped:
                 self._drop(step.dropped)
-            spent = "" if step.epochs > self._standing.epochs else "the budget is spent"
-            ended = step.settled or self._over() or spent or self._observe(step.epochs)
-            ended = ended or self._over()
-        self._tell("ended", self._standing.models, ended)
+            ended = step.settled or self._over()
+            if not ended:
+                ended = self._observe(1 if self._is_one_left else step.epochs) or self._over()
+        self._note("ended", self._standing.models, ended)
         return Race(self._standing, self._seen, self._dropped, tuple(self._decisions))
 
     def _over(self) -> str:
         """Say why nothing is left to be decided, if that is so."""
         if not self._standing.models:
             return "nobody is left"
-        if len(self._standing.models) == 1 and len(self._seen) > 1:
-            return "one is left"
+        if self._is_one_left and self._standing.epochs:
+            failed = sum(self._seen[model].status == "failed" for model in self._dropped)
+            return "one is left" + (", all others failed" if failed + 1 == len(self._seen) else "")
         return "as many epochs as asked for" if self._standing.epochs >= self._most else ""
+
+    @property
+    def _is_one_left(self) -> bool:
+        return len(self._standing.models) == 1 < len(self._seen)
 
     def _observe(self, epochs: int) -> str:
         """Observe those in the race up to an epoch; return why that ends it, if it does."""
+        if epochs <= self._standing.epochs:
+            return self._why_no_further()
         going = self._standing.models
         before = {model: self._seen[model].epochs for model in going}
+        self._note("round", going, f"up to epoch {epochs}", epochs)
         self._seen |= self._runner.observe(going, epochs, self._budget)
-        failed = {
-            model: record.error or "its run failed"
-            for model in going
-            if (record := self._seen[model]).status == "failed"
-        }
-        there = [
-            model
-            for model in going
-            if model not in failed and self._seen[model].held(epochs).epochs >= epochs
-        ]
-        short = [model for model in going if model not in failed and model not in there]
+        moved = self._note_observed(before, epochs)
+        self._drop(
+            {
+                model: self._seen[model].error or "its run failed"
+                for model in going
+                if self._seen[model].status == "failed"
+            }
+        )
+        behind = [model for model in self._standing.models if self._shown(model) < epochs]
+        if not behind or (moved and self._fits(behind)):
+            return ""  # in the second case an epoch that was dearer than it seemed has cut it short
+        self._drop_behind()
+        return self._why_no_further()
+
+    def _note_observed(self, before: Mapping[str, int], epochs: int) -> bool:
+        """Note how far everybody has come; return whether anybody has come any further."""
+        there: list[str] = []
+        for model, began in before.items():
+            record = self._seen[model]
+            if record.status != "failed" and self._shown(model) >= epochs:
+                there.append(model)
+            elif record.epochs > began:
+                self._note("observed", [model], f"up to epoch {record.epochs}")
         if there:
-            self._tell("observed", there, f"up to epoch {epochs}")
-        for model in short:
-            if self._seen[model].epochs > before[model]:
-                self._tell("observed", [model], f"up to epoch {self._seen[model].epochs}")
-        moved = any(self._seen[model].epochs > before[model] for model in going)
-        prices = self._prices(short)
-        if moved and any(self._runner.spent + prices[model] <= self._budget for model in short):
-            self._drop(failed)
-            return ""  # an epoch that was dearer than it seemed has cut the round short
-        if not there and not self._standing.epochs:  # of those never observed nothing is known
-            epochs, short = 1, [model for model in short if not self._seen[model].epochs]
-        late = dict.fromkeys(short, f"the budget was spent before its epoch {epochs}")
-        self._drop(failed | (late if len(late) + len(failed) < len(going) else {}))
-        return "the budget is spent" if len(there) + len(failed) < len(going) else ""
+            self._note("observed", there, f"up to epoch {epochs}")
+        return any(self._seen[model].epochs > began for model, began in before.items())
+
+    def _drop_behind(self) -> None:
+        """Drop those whom the budget left behind, unless the likeliest best is one of them.
+
+        They are judged at the last epoch that they have shown, among all who have shown it; where
+        the likeliest best of these is behind, it ends there. Who was never observed is dropped as
+        long as anybody was.
+        """
+        while True:
+            models, epochs = self._standing.models, self._standing.epochs
+            behind = [model for model in models if self._shown(model) <= epochs]
+            leads = self._standing.is_told and epochs and models[0] in behind
+            if leads or len(behind) == len(models):
+                return
+            why = "the budget was spent before its epoch {}"
+            if not self._is_spent:
+                why = "its epoch {} does not fit into the budget"
+            self._drop(dict.fromkeys(behind, why.format(epochs + 1)))
 
     def _drop(self, reasons: Mapping[str, str]) -> None:
-        """Take candidates out of the race, the likeliest best among them last."""
+        """Take candidates out of the race, the likeliest best among them last; stand anew."""
         for model in reversed(self._standing.models):
             if model in reasons:
                 self._dropped[model] = Dropped(reasons[model], self._standing)
-                self._tell("dropped", [model], reasons[model])
+                self._note("dropped", [model], reasons[model])
         self._stand([model for model in self._standing.models if model not in reasons])
 
     def _stand(self, models: Sequence[str]) -> None:
         """Estimate those in the race anew, from as many epochs as all have shown."""
         epochs = min((self._shown(model) for model in models), default=0)
-        pool = [self._seen[model].observed(epochs) for model in models]
-        found = self._estimate(pool)
-        order = sorted(found.estimates, key=lambda one: -one.score)
-        place = {one.model: column for column, one in enumerate(found.estimates)}
-        if order:
-            found = dataclasses.replace(
-                found,
-                estimates=tuple(order),
-                draws=None
-                if found.draws is None
-                else np.asarray(found.draws)[:, [place[one.model] for one in order]],
-            )
-        by_model = {record.spec.model: record for record in pool}
-        prices = self._prices(models)
+        pool = {model: self._seen[model].observed(epochs) for model in models}
+        found = _best_first(self._estimate([*pool.values()]))
+        order = [one.model for one in found.estimates] or models
         self._standing = Standing(
-            {model: by_model[model] for model in ([one.model for one in order] or models)},
+            {model: pool[model] for model in order},
             found,
-            prices,
+            self._prices(models),
             self._runner.spent,
             self._budget,
             self._most,
             len(self._seen),
-            self._runner.workers,
+            workers=self._runner.workers,
+            starts=self._starts(models),
+            stored=dict(self._runner.stored),
         )
-        if order:
+        if found.estimates:
             for model in found.refused:
                 self._dropped[model] = Dropped(found.refused[model], self._standing)
-                self._tell("dropped", [model], found.refused[model])
+                self._note("dropped", [model], found.refused[model])
 
     def _shown(self, model: str) -> int:
         """Return the epochs that a candidate has shown, or would show by staying as it is."""
@@ -281,22 +240,48 @@ class _Course:
         return self._most if record.has_stopped else record.epochs
 
     def _prices(self, models: Sequence[str]) -> dict[str, float]:
-        """Return what an epoch of each costs; those unknown as the mean of the known ones."""
+        """Return what an epoch of each costs; those unknown as the mean of the known ones.
+
+        What early stopping has ended costs nothing.
+        """
         known = self._runner.prices
         usual = [price for price in known.values() if not math.isnan(price)]
         mean = sum(usual) / len(usual) if usual else math.nan
+        prices = {model: known.get(model, math.nan) for model in models}
         return {
-            model: mean if math.isnan(price := known.get(model, math.nan)) else price
-            for model in models
+            model: 0.0 if self._seen[model].has_stopped else mean if math.isnan(price) else price
+            for model, price in prices.items()
         }
 
-    def _tell(self, what: str, models: Sequence[str], reason: str) -> None:
-        self._decisions.append(
-            Decision(
-                self._standing.epochs,
-                self._runner.spent,
-                what,
-                tuple(models),
-                reason,
-            )
-        )
+    def _starts(self, models: Sequence[str]) -> dict[str, float]:
+        known = self._runner.starts
+        return {model: 0.0 if self._seen[model].has_stopped else known[model] for model in models}
+
+    def _fits(self, models: Sequence[str]) -> bool:
+        """Tell whether an epoch of any of them can be paid."""
+        prices, starts = self._prices(models), self._starts(models)
+        left = self._budget - self._runner.spent
+        return any(starts[model] + prices[model] <= left for model in models)
+
+    @property
+    def _is_spent(self) -> bool:
+        return self._runner.spent >= self._budget * (1 - 1e-9)
+
+    def _why_no_further(self) -> str:
+        return "the budget is spent" if self._is_spent else "no further epoch fits into the budget"
+
+    def _note(self, what: str, models: Sequence[str], reason: str, until: int = 0) -> None:
+        standing, spent = self._standing, self._runner.spent
+        decision = Decision(standing.epochs, spent, what, tuple(models), reason, until)
+        self._decisions.append(decision)
+        self._tell(decision)
+
+
+def _best_first(found: Estimates) -> Estimates:
+    """Return estimates by their scores, draws in the same order."""
+    place = {one.model: column for column, one in enumerate(found.estimates)}
+    order = sorted(found.estimates, key=lambda one: -one.score)
+    draws = found.draws
+    if draws is not None:
+        draws = np.asarray(draws)[:, [place[one.model] for one in order]]
+    return dataclasses.replace(found, estimates=tuple(order), draws=draws)

@@ -36,6 +36,10 @@ class Standing:
         How many candidates began.
     workers
         How many are observed at a time.
+    starts
+        Model → what it costs to take it up again; nothing where it is not said.
+    stored
+        Model → epochs of it that are paid already.
     """
 
     records: Mapping[str, RunRecord]
@@ -46,6 +50,8 @@ class Standing:
     most: int
     entered: int
     workers: int = 1
+    starts: Mapping[str, float] = field(default_factory=dict)
+    stored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -79,14 +85,24 @@ class Standing:
         share
             What to pay them of; by default all that is left.
         """
-        each = [self.prices[model] for model in models]
-        price = max(sum(each) / self.workers, *each) if each else 0.0
-        paid = self.left if share is None else min(share, self.left)
-        if math.isnan(price):
-            possible = 1.0 if paid > 0 else 0.0
-        else:
-            possible = paid / price + 1e-9 if price > 0 else math.inf
-        return math.floor(max(0.0, min(possible, self.most - self.epochs)))
+        paid = max(0.0, self.left if share is None else min(share, self.left))
+        further, most = 0, self.most - self.epochs
+        while further < most:
+            cost = self._cost(models, further + 1)
+            if math.isnan(cost):
+                return max(further, int(paid > 0))
+            if cost > paid * (1 + 1e-9):
+                break
+            further += 1
+        return further
+
+    def _cost(self, models: tuple[str, ...], further: int) -> float:
+        """Return what it costs to observe models for so many further epochs."""
+        shown, each = self.epochs, []
+        for model in models:
+            due = further - max(0, self.stored.get(model, 0) - shown)
+            each.append(self.starts.get(model, 0.0) + due * self.prices[model] if due > 0 else 0.0)
+        return max(sum(each) / self.workers, *each) if each else 0.0
 
     def draws(self) -> NDArray[np.float64] | None:
         """Return joint draws of the final accuracies, shape (draws, models).

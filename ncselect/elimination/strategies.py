@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,41 +12,20 @@ from ncselect.elimination.halving import SuccessiveHalving
 from ncselect.elimination.race import Strategy
 from ncselect.elimination.top_after_one import TopAfterOne
 from ncselect.elimination.uniform import Uniform
+from ncselect.methods import Method
 from zoo.errors import InputError, UnknownNameError
 
-
-@dataclass(frozen=True)
-class StrategyCard:
-    """An entry of the table of strategies.
-
-    Attributes
-    ----------
-    make
-        Makes the strategy from its options.
-    summary
-        What it does, in a line.
-    source
-        Where it comes from.
-    """
-
-    make: Callable[..., Strategy]
-    summary: str
-    source: str
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Names of the options that ``make`` takes."""
-        return tuple(inspect.signature(self.make).parameters)
-
-
-_KINDS: tuple[Any, ...] = (Confident, SuccessiveHalving, TopAfterOne, Uniform)
-
-STRATEGIES: Mapping[str, StrategyCard] = MappingProxyType(
-    {kind.name: StrategyCard(kind, kind.summary, kind.source) for kind in _KINDS}
+STRATEGIES: Mapping[str, Any] = MappingProxyType(
+    {kind.name: kind for kind in (Confident, SuccessiveHalving, TopAfterOne, Uniform)}
 )
-"""Name → strategy, in the order of lists."""
+"""Name → what makes the strategy, with ``summary`` and ``source``, in the order of lists."""
 
 DEFAULT = "confident"
+
+
+def options(name: str) -> tuple[str, ...]:
+    """Return the names of the options that a strategy takes."""
+    return tuple(inspect.signature(STRATEGIES[name]).parameters)
 
 
 def strategy(text: str) -> Strategy:
@@ -73,22 +51,26 @@ def strategy(text: str) -> Strategy:
     name, _, listed = text.partition(":")
     if name not in STRATEGIES:
         raise UnknownNameError("strategy", name, STRATEGIES)
-    card = STRATEGIES[name]
-    options: dict[str, float] = {}
+    make = STRATEGIES[name]
+    given: dict[str, float] = {}
     for part in filter(None, listed.split(",")):
         option, _, value = part.partition("=")
-        if option not in card.options:
+        if option not in options(name):
             raise InputError(
-                f"strategy '{name}' has no option '{option}'; it takes "
-                f"{', '.join(card.options) or 'none'}"
+                f"strategy '{text}': '{name}' has no option '{option}'; it takes "
+                f"{', '.join(options(name)) or 'none'}"
             )
-        whole = isinstance(getattr(card.make, option), int)
+        whole = isinstance(getattr(make, option), int)
         try:
-            options[option] = int(value) if whole else float(value)
+            given[option] = int(value) if whole else float(value)
         except ValueError:
             kind = "a whole number" if whole else "a number"
-            raise InputError(f"strategy '{name}': {option} is '{value}'; give {kind}") from None
-    return card.make(**options)
+            raise InputError(f"strategy '{text}': {option} is '{value}'; give {kind}") from None
+    try:
+        made: Strategy = make(**given)
+    except InputError as refused:
+        raise InputError(f"strategy '{text}': {refused}") from None
+    return made
 
 
 def asked_strategy(eliminate: bool | str, budget: float | None) -> Strategy | None:
@@ -115,3 +97,34 @@ def asked_strategy(eliminate: bool | str, budget: float | None) -> Strategy | No
     if eliminate is False:
         return None if budget is None else strategy(DEFAULT)
     return strategy(DEFAULT if eliminate is True else eliminate)
+
+
+def check_race(method: Method, epochs: int, *, asked: str) -> None:
+    """Refuse a race in which nothing could be learned.
+
+    Parameters
+    ----------
+    method
+        Predicts the final accuracies.
+    epochs
+        Epochs to observe.
+    asked
+        The argument that asks for the race: ``eliminate`` or ``budget``.
+
+    Raises
+    ------
+    InputError
+        If nobody is trained, or the method learns nothing from it.
+    """
+    if not epochs:
+        lacking = {
+            "eliminate": "nobody is trained, so that nobody can be dropped; give epochs",
+            "budget": "nobody is trained, so that there is nothing to spend it on; give epochs, or "
+            "leave the budget out",
+        }
+        raise InputError(f"{asked}: {lacking[asked]}")
+    if not method.signals:
+        raise InputError(
+            f"{asked}: method '{method.name}' learns nothing from epochs; choose one that does, "
+            "such as combined or best-value"
+        )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -110,7 +111,7 @@ class Combined:
         expected = self._expected(pool)
         rng = np.random.default_rng(self.seed)
         curves = _curves(pool, self.horizon)
-        outlook: dict[int, float] = {}
+        foresee: Callable[[], Mapping[int, float]] = dict
         if curves.shape[1]:
             prior = self._prior(pool, curves.shape[1])
             found = joint_final(
@@ -121,7 +122,7 @@ class Combined:
                 **_expectations(expected),
                 draws=DRAWS,
             )
-            outlook = _outlook(curves, self.horizon, prior, found.draws, rng)
+            foresee = _Outlook(curves, self.horizon, prior, found.draws, rng)
         elif expected is None:
             unknown = {one.spec.model: NOTHING_KNOWN for one in pool}
             return Estimates(self.name, (), refused | unknown)
@@ -145,7 +146,7 @@ class Combined:
             refused,
             notes=_notes(pool, prior) if curves.shape[1] else (),
             draws=found.draws[:, order],
-            outlook=outlook,
+            foresee=foresee,
         )
 
     def _expected(self, pool: Sequence[RunRecord]) -> Stacked | None:
@@ -255,13 +256,25 @@ def _notes(pool: Sequence[RunRecord], prior: CurvePrior) -> tuple[str, ...]:
     )
 
 
-def _outlook(
-    curves: Floats, horizon: int, prior: CurvePrior, draws: Floats, rng: np.random.Generator
-) -> dict[int, float]:
-    """Return, for some numbers of further epochs, how probable the pick will then be the best."""
-    left = horizon - curves.shape[1]
-    return {
-        further: p_best_to_come(draws, share_to_be_learned(curves, horizon, prior, further), rng)
-        for further in AHEAD
-        if further < left
-    }
+@dataclass(frozen=True)
+class _Outlook:
+    """For some numbers of further epochs, how probable the then pick is expected to be the best."""
+
+    curves: Floats
+    horizon: int
+    prior: CurvePrior
+    draws: Floats
+    rng: np.random.Generator
+
+    def __call__(self) -> dict[int, float]:
+        rng = copy.deepcopy(self.rng)
+        left = self.horizon - self.curves.shape[1]
+        return {
+            further: p_best_to_come(
+                self.draws,
+                share_to_be_learned(self.curves, self.horizon, self.prior, further),
+                rng,
+            )
+            for further in AHEAD
+            if further < left
+        }
