@@ -5,6 +5,7 @@ A run's folder is named after model, dataset, seed and key, and holds
 - ``spec.json``: what is run; ``facts.json``: what happened to the candidate;
 - ``observations.jsonl``: one line per epoch, epoch 0 first;
 - ``checkpoint.npz``: every variable after the latest epoch, with that epoch's observation;
+- ``best.npz``: every variable after the best epoch, where the settings ask for it;
 - ``truth.json``: test accuracy by epoch; ``outcome.json``: how the run ended, once it has;
 - ``connections/epoch-0007.npz``: the connections of a sparse network after some of its epochs;
 - ``lock``: held by the one process that writes.
@@ -16,7 +17,6 @@ that is killed between the two loses nothing. POSIX file locks (``flock``) end w
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -30,19 +30,16 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from ncselect.lock import RunBusyError, locked
 from ncselect.sparse.connections import Connections
 from ncselect.sparse.connections_file import write_connections
 from ncselect.spec import RunSpec, Settings
-from ncselect.types import Observation, RunRecord, has_ended_early
+from ncselect.types import Observation, RunRecord, best_epoch, has_ended_early
 from zoo.errors import InputError
 
 CONNECTIONS = "connections"
 _DELETE = "delete the run with 'ncselect runs --delete'"
 Variables = Sequence[NDArray[Any]]
-
-
-class RunBusyError(RuntimeError):
-    """Another process writes this run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +122,13 @@ class Run:
             replace_text(self.folder / "outcome.json", text)
 
     @contextmanager
-    def writer(self) -> Iterator[RunWriter]:
+    def writer(self, *, patience: float = 0.0) -> Iterator[RunWriter]:
         """Hold the run for writing.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait while another process holds it.
 
         Raises
         ------
@@ -135,7 +137,7 @@ class Run:
         InputError
             If its checkpoint and its lines cannot belong together.
         """
-        with locked(self.folder):
+        with locked(self.folder, patience=patience):
             yield RunWriter(self.folder)
 
 
@@ -152,6 +154,7 @@ class RunWriter:
         self._folder = folder
         self._lines = folder / "observations.jsonl"
         self._checkpoint = folder / "checkpoint.npz"
+        self._best = folder / "best.npz"
         self.observations = self._mend()
 
     @property
@@ -193,6 +196,30 @@ class RunWriter:
             return None
         with stored_arrays(self._checkpoint) as stored:
             return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
+
+    def best_variables(self) -> list[NDArray[Any]]:
+        """Return the variables after the best epoch, by index.
+
+        Raises
+        ------
+        InputError
+            If those that were kept are of another epoch.
+        """
+        with stored_arrays(self._best) as stored:
+            kept, best = int(stored["epoch"]), best_epoch(self.observations)
+            if kept != best:
+                raise InputError(
+                    f"store: '{self._best}' is of epoch {kept}, but the best is {best}; {_DELETE}"
+                )
+            return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
+
+    def keep_best(self, epoch: int, variables: Variables) -> None:
+        """Keep the variables after the best epoch so far, before the epoch itself is kept.
+
+        A run that is killed in between comes to the same epoch with the same variables.
+        """
+        arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
+        replace_arrays(self._best, {"epoch": np.array(epoch), **arrays})
 
     def append(self, observation: Observation, variables: Variables) -> None:
         """Keep an epoch: first the checkpoint, replaced atomically, then its line.
@@ -236,46 +263,19 @@ class RunWriter:
         """
         self._end("complete", None)
         if not keep_checkpoint:
-            self._checkpoint.unlink(missing_ok=True)
+            self._drop_variables()
 
     def fail(self, error: str) -> None:
         """End the run for a reason that training it again would repeat, such as divergence."""
         self._end("failed", error)
+        self._drop_variables()
+
+    def _drop_variables(self) -> None:
         self._checkpoint.unlink(missing_ok=True)
+        self._best.unlink(missing_ok=True)
 
     def _end(self, status: str, error: str | None) -> None:
         replace_text(self._folder / "outcome.json", json.dumps({"status": status, "error": error}))
-
-
-@contextmanager
-def locked(folder: Path, *, waiting: bool = False) -> Iterator[None]:
-    """Hold a folder's lock, which names the process that has it; it ends with the process.
-
-    Parameters
-    ----------
-    folder
-        Whose file ``lock``.
-    waiting
-        Wait while another process holds it.
-
-    Raises
-    ------
-    RunBusyError
-        If another process holds it and this one does not wait.
-    """
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise RunBusyError(
-                f"'{folder}' is being written by process {holder}; wait for it or stop it"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def replace_text(path: Path, text: str) -> None:

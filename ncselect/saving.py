@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from ncselect.head import logits
 from ncselect.pretrained import PretrainedNetwork
 from ncselect.run import Run, RunWriter
+from ncselect.spec import RunSpec
+from ncselect.types import best_epoch
 from zoo.candidate import content_digest
 from zoo.datasets import Dataset
 from zoo.models import Candidate
-from zoo.standalone import standalone
+from zoo.standalone import keep_class_names, standalone
 
 
-def rehearse(candidate: Candidate, dataset: Dataset) -> None:
+def rehearse(spec: RunSpec, candidate: Candidate, dataset: Dataset) -> None:
     """Build what will be saved, without weights, before anything is trained for it.
 
     Raises
@@ -26,27 +29,37 @@ def rehearse(candidate: Candidate, dataset: Dataset) -> None:
     InputError, WeightsUnavailableError
         If the candidate cannot be built or its network cannot stand alone.
     """
-    network = standalone(candidate, dataset.image_shape, len(dataset.classes))
+    network = standalone(
+        candidate, dataset.image_shape, len(dataset.classes), head=_head(spec, dataset)
+    )
     type(network).from_config(network.get_config())
     keras.utils.clear_session()  # what trains next finds Keras as it began
 
 
 def save(
-    file: Path, run: Run, writer: RunWriter, *, candidate: Candidate, dataset: Dataset
+    file: Path,
+    run: Run,
+    writer: RunWriter,
+    *,
+    candidate: Candidate,
+    dataset: Dataset,
+    resizes: bool = False,
 ) -> None:
     """Save a trained network with its classifier, and its facts beside it.
 
-    The file appears whole or not at all, and last.
+    The file appears whole or not at all, and last. It has the weights after the last epoch, or
+    after the best one where the run's settings ask for that.
 
     Parameters
     ----------
     file
         Where to; its folder exists.
     run, writer
-        A run of a plain classifier (``unit="classifier"``), after its last epoch and with the
-        test accuracy measured.
+        A run after its last epoch, with the test accuracy measured.
     candidate, dataset
         What the run trained, on what.
+    resizes
+        Whether the file takes images of any size and brings them to the dataset's.
 
     Raises
     ------
@@ -54,16 +67,21 @@ def save(
         If the checkpoint is that of another network.
     """
     record = run.record()
+    best = best_epoch(record.observations) if run.spec.settings.restore_best else None
+    saved_epoch = record.epochs if best is None else best
     keras.utils.clear_session()  # frees what has been trained
     network = standalone(
         candidate,
         dataset.image_shape,
         len(dataset.classes),
         seed=run.spec.seed,
-        values=writer.variables(),
+        head=_head(run.spec, dataset),
+        values=writer.variables() if best is None else writer.best_variables(),
+        resizes=resizes,
     )
     draft = file.with_name(f".{file.stem}.draft.keras")
     network.save(draft, include_optimizer=False)
+    keep_class_names(draft, dataset.classes)
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     PretrainedNetwork(
@@ -74,12 +92,22 @@ def save(
         weights=record.facts["weights"],
         parameters=record.facts["parameters"],
         input_shape=tuple(network.input_shape[1:]),
-        validation_accuracy=record.observations[-1].signals["validation-accuracy"],
-        test_accuracy=record.truth[record.epochs],
+        validation_accuracy=record.observations[saved_epoch].signals["validation-accuracy"],
+        test_accuracy=record.truth[saved_epoch],
         digest=content_digest(draft),
-        smallest_size=_smallest_size(candidate, network, record.facts),
+        smallest_size=None if resizes else _smallest_size(candidate, network, record.facts),
+        best_epoch=best,
+        has_stopped=record.has_stopped,
     ).keep()
+    writer.add_facts({"network_file": str(file)})
     os.replace(draft, file)
+
+
+def _head(spec: RunSpec, dataset: Dataset) -> Callable[[Any], Any] | None:
+    """Return what puts a run's probe unit on a base; None for a plain classifier."""
+    if spec.settings.unit != "probe":
+        return None
+    return lambda features: logits(features, len(dataset.classes), spec.settings, seed=spec.seed)
 
 
 def _smallest_size(

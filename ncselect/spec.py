@@ -59,6 +59,9 @@ class Settings:
     patience
         Early stopping: a run ends when the validation accuracy has not exceeded its best for so
         many observations. 0: it goes on to its horizon.
+    restore_best
+        Keep the weights after the epoch with the best validation accuracy, and end with those: a
+        network that is saved has them, and their test accuracy is measured, too.
     graphs
         Whose signatures are recorded: ``rolled`` (default), ``rolled+unrolled`` or ``none``, see
         ``ncselect.graphs``.
@@ -85,6 +88,7 @@ class Settings:
     measure_whole: bool = False
     momentum: float = 0.9
     patience: int = 0
+    restore_best: bool = False
     graphs: str = "rolled"
     sparse: SparseTraining | None = None
     pruning: Pruning | None = None
@@ -112,8 +116,8 @@ _HIDDEN_LAYERS = (
 """Settings of the probe unit alone; its initializer and its images are a classifier's too."""
 
 _LATER = (
-    "unit", "observation_steps", "measure_whole", "momentum", "patience", "graphs", "sparse",
-    "pruning",
+    "unit", "observation_steps", "measure_whole", "momentum", "patience", "restore_best",
+    "graphs", "sparse", "pruning",
 )  # fmt: skip
 """Settings that runs stored before them lack; at their defaults they leave the key as it was."""
 

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 from ncselect.batches import Batches
 from ncselect.environment import peak_megabytes
 from ncselect.graphs.recording import GraphRecorder
+from ncselect.head import KERAS_MOMENTUM, logits
 from ncselect.run import RunWriter
 from ncselect.signals import Measurement
 from ncselect.sparse.connections import Connections, connection_signals
 from ncselect.sparse.course import Course, Evolving, PruningRounds, Unchanging
 from ncselect.sparse.sparsification import sparsified
 from ncselect.spec import RunSpec
-from ncselect.types import Observation, has_ended_early
+from ncselect.types import Observation, best_epoch, has_ended_early
 from zoo.datasets import Dataset
 from zoo.models import Candidate, build
-from zoo.ncp import probe_unit
 
 MEASURED_AT_ONCE = 64  # images per batch of validation and test
-KERAS_MOMENTUM = 0.99  # of Keras's BatchNormalization
 BLOW_UP = 1e6  # a loss beyond this is divergence, long before float32 overflows
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -97,6 +96,8 @@ def observe(
                 writer.add_facts({**training.facts, "absent_signals": training.absent_signals})
             if training.is_kept(epoch):
                 writer.keep_connections(epoch, training.connections())
+            if spec.settings.restore_best and best_epoch(seen) == epoch:
+                writer.keep_best(epoch, training.variables())
             writer.append(observation, training.variables())
             if spec.settings.pruning is not None and spec.settings.pruning.ends_at(epoch):
                 writer.keep_truth(epoch, training.test_accuracy())
@@ -108,6 +109,10 @@ def observe(
             writer.keep_connections(last, connections)
         writer.add_facts(training.facts_at_end)
         writer.keep_truth(last, training.test_accuracy())
+        if spec.settings.restore_best:
+            best = best_epoch(seen)
+            training.restore(best, writer.best_variables())
+            writer.keep_truth(best, training.test_accuracy())
 
 
 class Training:
@@ -136,21 +141,10 @@ class Training:
             for layer in base.model._flatten_layers():
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.momentum = min(layer.momentum, momentum)
-        probes = settings.unit == "probe"
-        logits = probe_unit(
-            base.model.output,
-            len(dataset.classes),
-            order=settings.probe_order,
-            statistics=settings.probe_statistics,
-            head=settings.probe_head if probes else "trained",
-            units=settings.probe_units if probes else (),
-            dropout=settings.probe_dropout,
-            activation=settings.probe_activation,
-            initializer=settings.probe_initializer,
-            momentum=momentum,
-            seed=spec.seed,
+        head = logits(
+            base.model.output, len(dataset.classes), settings, seed=spec.seed, momentum=momentum
         )
-        self.model = keras.Model(base.model.inputs, logits, name=f"{base.model.name}_probed")
+        self.model = keras.Model(base.model.inputs, head, name=f"{base.model.name}_probed")
         if settings.sparse is not None:
             self.model = sparsified(self.model, seed=spec.seed, epsilon=settings.sparse.epsilon)
         momentum_of = {"momentum": settings.momentum} if settings.optimizer == "sgd" else {}
@@ -169,7 +163,7 @@ class Training:
             validation=lambda: self._batches("validation"),
             classes=len(dataset.classes),
             whole=(lambda: self._batches("train")) if settings.measure_whole else None,
-            capacitance=probes,
+            capacitance=settings.unit == "probe",
         )
         self._graphs = GraphRecorder(self.model, settings.graphs)
         self.facts: dict[str, Any] = {

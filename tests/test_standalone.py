@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 
 import keras
@@ -12,7 +13,8 @@ import pytest
 
 from zoo.errors import InputError
 from zoo.models import Candidate, build
-from zoo.standalone import HEAD, standalone
+from zoo.ncp import probe_unit
+from zoo.standalone import HEAD, class_names, keep_class_names, standalone
 
 L = keras.layers
 
@@ -170,3 +172,64 @@ def test_a_layer_of_another_package_is_refused_by_name(tmp_path):
     candidate = made(body(Twice()), tmp_path / "net.keras")
     with pytest.raises(InputError, match=r"net has a layer of \w+, Twice: .* Keras's own layers"):
         standalone(candidate, (20, 20, 3), 4)
+
+
+@pytest.mark.parametrize("order", ["bn-dense", "dense-bn"])
+@pytest.mark.parametrize("statistics", ["batch", "inference"])
+@pytest.mark.parametrize("last", ["frozen", "trained"])
+def test_a_probe_unit_is_saved_as_keras_s_own_layers(tmp_path, order, statistics, last):
+    candidate = made(body(), tmp_path / "net.keras")
+
+    def unit(features):
+        return probe_unit(
+            features, 4, order=order, statistics=statistics, head=last, units=(7, 6), momentum=0.9
+        )
+
+    base = build(candidate, (20, 20, 3), seed=0).model
+    probed = keras.Model(base.inputs[0], unit(base.outputs[0]))
+    probed.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for _ in range(3):  # moving statistics move
+        probed.train_on_batch(images(20, 8), np.arange(8) % 4)
+    logits = np.asarray(probed(images(20), training=False))
+    powers = np.exp(logits)
+
+    values = [np.asarray(variable.value) for variable in probed.variables]
+    whole = standalone(candidate, (20, 20, 3), 4, head=unit, values=[*values, np.zeros(7)])
+    whole.save(tmp_path / "whole.keras")
+    with zipfile.ZipFile(tmp_path / "whole.keras") as archive:
+        assert b"ncselect" not in archive.read("config.json")
+    loaded = keras.saving.load_model(tmp_path / "whole.keras", safe_mode=True)
+    predicted = np.asarray(loaded(images(20), training=False))
+    np.testing.assert_allclose(predicted, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+    frozen = {layer.name for layer in loaded.layers if not layer.trainable}
+    assert frozen == {
+        "ncp_norm_1", "ncp_norm_2", "ncp_dense_1", "ncp_dense_2",
+        *(["ncp_logits"] if last == "frozen" else []),
+    }  # fmt: skip
+
+
+def test_a_network_that_resizes_sees_what_it_was_trained_on(tmp_path):
+    candidate = made(body(), tmp_path / "net.keras")
+    values, expected = random_values(candidate, 20, classes=4)
+    whole = standalone(candidate, (20, 20, 3), 4, values=values, resizes=True)
+    assert whole.input_shape == (None, None, None, 3)
+    np.testing.assert_allclose(whole(images(20), training=False), expected, atol=1e-6)
+    large = images(20).repeat(3, axis=1).repeat(5, axis=2).astype(np.float32)
+    small = np.asarray(
+        keras.ops.image.resize(large, (20, 20), interpolation="bilinear", antialias=True)
+    )
+    seen = np.asarray(whole(large, training=False))
+    np.testing.assert_allclose(seen, whole(small, training=False), atol=1e-6)
+    free = standalone(candidate, (20, 20, 3), 4, values=values)
+    assert np.abs(seen - np.asarray(free(large, training=False))).max() > 1e-3
+
+
+def test_class_names_lie_in_the_file_and_load_with_it(tmp_path):
+    names = ["daisy", "tulip, red", "Löwenzahn 🌼", '"']
+    file = tmp_path / "net.keras"
+    network = keras.Sequential([keras.Input((4,)), L.Dense(4)])
+    network.save(file)
+    keep_class_names(file, names)
+    assert class_names(file) == tuple(names)
+    loaded = keras.saving.load_model(file)
+    np.testing.assert_array_equal(loaded(np.eye(4)), network(np.eye(4)))

@@ -61,7 +61,12 @@ class Card:
     @property
     def megabytes(self) -> float:
         """Size of the headless base as float32, in 2^20 bytes."""
-        return self.parameters * 4 / 2**20
+        return megabytes(self.parameters)
+
+
+def megabytes(parameters: int) -> float:
+    """Return the size of so many weights as float32, in 2^20 bytes."""
+    return parameters * 4 / 2**20
 
 
 def _application(

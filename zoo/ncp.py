@@ -231,6 +231,38 @@ def probe_unit(
     return classifier(classes, kernel_initializer=kernels(), name=f"{PREFIX}logits")(x)
 
 
+def as_keras_layer(layer: Any, name: str) -> Any:
+    """Return Keras's own layer that does in inference what a probe unit's layer does.
+
+    Parameters
+    ----------
+    layer
+        Of a probe unit, built.
+    name
+        What the new one is called.
+
+    Returns
+    -------
+    keras.Layer
+        With the layer's weights, which train if the layer's do.
+    """
+    frozen = isinstance(layer, _FixedWeights)
+    if isinstance(layer, FixedBatchNormalization):
+        plain = keras.layers.BatchNormalization(
+            momentum=layer.momentum, epsilon=layer.epsilon, name=name
+        )
+    elif isinstance(layer, keras.layers.Dense):
+        plain = keras.layers.Dense(layer.units, activation=layer.activation, name=name)
+    else:
+        return type(layer).from_config({**layer.get_config(), "name": name})
+    plain.build(layer.input.shape)
+    plain.trainable = not frozen
+    weights = {variable.name: variable for variable in layer.variables}
+    for variable in plain.variables:
+        variable.assign(weights[variable.name])
+    return plain
+
+
 def _choice(argument: str, got: str) -> str:
     """Return ``got`` if it is one of the argument's values, else raise."""
     if got not in _CHOICES[argument]:
