@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LIBRARY_STAMP := $(VENV)/.library
 DEV_STAMP     := $(VENV)/.development
 
-.PHONY: demo test lint types notebooks bench clean
+.PHONY: demo test lint types docs notebooks bench clean
 
 $(LIBRARY_STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,9 @@ types: $(DEV_STAMP)
 test: lint types  ## two processes, of one BLAS thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 	  --no-loadscope-reorder
+
+docs: $(DEV_STAMP)  ## the site, in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 notebooks: $(DEV_STAMP)  ## the runs of the smallest reproduction, offline, then every notebook
 	$(BIN)/ncselect reproduce figure3c --scale tiny --store runs/tiny --output runs/tiny/reproduced \

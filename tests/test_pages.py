@@ -1,0 +1,102 @@
+"""Every command and every snippet of the pages, run in the pages' order in one folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+import yaml
+from PIL import Image
+
+from ncselect.cli import app
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads mkdocs.yml, whose tags name Python objects, without making any."""
+
+
+_Loader.add_multi_constructor("", lambda *_: None)
+NAVIGATION = yaml.load((ROOT / "mkdocs.yml").read_text(), _Loader)["nav"]
+
+
+def pages(entries):
+    """Return the pages of the site in their order."""
+    for entry in entries:
+        for value in entry.values():
+            yield from pages(value) if isinstance(value, list) else [value]
+
+
+PAGES = list(pages(NAVIGATION))
+RUN = [page for page in PAGES if page in ("index.md", "methods.md") or page.startswith("how-to/")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with photographs of three classes, and ncselect on the path."""
+    root = tmp_path_factory.mktemp("pages")
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("cat", "dog", "owl")):
+        (root / "photos" / name).mkdir(parents=True)
+        for number in range(40):
+            noise = rng.integers(0, 128, (32, 32, 3)) + 60 * label
+            Image.fromarray(noise.astype(np.uint8)).save(root / f"photos/{name}/{number:04}.png")
+    (root / "bin").mkdir()
+    for name, arguments in (("ncselect", "-m ncselect"), ("python", "")):
+        program = root / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments} "$@"\n')
+        program.chmod(0o755)
+    return root
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_what_a_page_shows_runs(folder, page):
+    kinds, texts = [], []
+    for kind, text in BLOCK.findall((ROOT / "docs" / page).read_text()):
+        if kind == "python" and kinds and kinds[-1] == "python":
+            texts[-1] += text  # later snippets go on from earlier ones
+        elif kind in ("sh", "python"):
+            kinds.append(kind)
+            texts.append(text)
+    for kind, text in zip(kinds, texts, strict=True):
+        command = ["bash", "-ec", text] if kind == "sh" else [sys.executable, "-c", text]
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(folder), capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", ["../README.md", *PAGES])
+def test_every_command_on_a_page_can_be_read(page):
+    top = typer.main.get_command(app)
+    for _, text in BLOCK.findall((ROOT / "docs" / page).read_text()):
+        for line in text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True) if line.startswith("ncselect ") else []
+            if len(words) > 2 and "…" not in line:
+                command = top.commands[words[1]]
+                rest = words[2:]
+                if hasattr(command, "commands"):
+                    command, rest = command.commands[words[2]], words[3:]
+                rest = rest[: rest.index(">")] if ">" in rest else rest
+                command.make_context(" ".join(words[:2]), rest)  # raises for what is unknown
+
+
+def _environment(folder):
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "NCSELECT_CACHE": str(folder / "cache"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
