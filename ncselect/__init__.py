@@ -3,8 +3,9 @@
 >>> import ncselect
 >>> ranking = ncselect.select("small", "digits", weights="random")  # doctest: +SKIP
 
-``select`` is the main job; ``pretrain`` makes a pool of networks from a dataset of one's own;
-``NeuralCapacitance`` is a Keras callback for any model's own ``fit``.
+``select`` is the main job; ``finetune`` trains the best to the end; ``pretrain`` makes a pool of
+networks from a dataset of one's own; ``NeuralCapacitance`` is a Keras callback for any model's own
+``fit``.
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ncselect.callback import NeuralCapacitance
+    from ncselect.fine_tuned import FineTuned
+    from ncselect.finetuning import FineTuningError, finetune
     from ncselect.graphs.callback import GraphSignatures
     from ncselect.pretraining import pretrain
     from ncselect.ranking import Ranking
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
     from ncselect.sweeping import sweep
     from ncselect.swept import Swept
     from zoo.errors import InputError
+    from zoo.standalone import class_names
 
 __version__ = "0.1.0"
 __all__ = [
+    "FineTuned",
+    "FineTuningError",
     "GraphSignatures",
     "InputError",
     "NeuralCapacitance",
@@ -34,6 +40,8 @@ __all__ = [
     "Ranking",
     "Settings",
     "Swept",
+    "class_names",
+    "finetune",
     "pretrain",
     "select",
     "sweep",
@@ -41,6 +49,10 @@ __all__ = [
 
 _HOMES = {
     "select": "ncselect.selection",
+    "finetune": "ncselect.finetuning",
+    "FineTuned": "ncselect.fine_tuned",
+    "FineTuningError": "ncselect.finetuning",
+    "class_names": "zoo.standalone",
     "pretrain": "ncselect.pretraining",
     "Pretrained": "ncselect.source_pool",
     "Ranking": "ncselect.ranking",

@@ -104,8 +104,8 @@ def check_pruning(settings: Settings) -> None:
     if not 0 <= pruning.floor < 1:
         raise InputError(f"floor: {pruning.floor!r} came; give an accuracy in [0, 1)")
     _check_plain("pruning", settings)
-    if settings.patience or settings.sparse is not None:
-        other = "patience" if settings.patience else "sparse"
+    others = [name for name in ("patience", "restore_best", "sparse") if getattr(settings, name)]
+    for other in others:
         raise InputError(f"pruning: it was asked for together with {other}; leave one of them out")
 
 
@@ -142,8 +142,9 @@ def check_settings(settings: Settings) -> None:
         )
     if not isinstance(settings.momentum, int | float) or not 0 <= settings.momentum < 1:
         raise InputError(f"momentum: {settings.momentum!r} came; give a number in [0, 1)")
-    if not isinstance(settings.measure_whole, bool):
-        raise InputError(f"measure_whole: {settings.measure_whole!r} came; give True or False")
+    for name in ("measure_whole", "restore_best"):
+        if not isinstance(getattr(settings, name), bool):
+            raise InputError(f"{name}: {getattr(settings, name)!r} came; give True or False")
     if not settings.probe_units:
         raise InputError("probe_units: no width came; give one per hidden layer, such as 256, 128")
     for width in settings.probe_units:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from ncselect.execute import Job
+from ncselect.execute import Job, Watch
+from ncselect.lock import RunBusyError
+from ncselect.pretrained import stored_network
 from ncselect.spec import RunSpec, Settings
+from ncselect.store import RunStore
 from zoo.candidate import Candidate
 from zoo.datasets import Dataset
 from zoo.errors import InputError
@@ -75,6 +80,31 @@ def jobs_for(
         )
     _check_different(jobs)
     return tuple(jobs), missing
+
+
+def is_saved(job: Job, store: RunStore, watch: Watch) -> bool:
+    """Tell whether a job's network is saved; end its run if a killed process could not.
+
+    Parameters
+    ----------
+    job
+        One that saves.
+    store
+        Where its run is.
+    watch
+        Told that it is stored.
+    """
+    assert job.saves is not None
+    if stored_network(Path(job.saves)) is None:
+        return False
+    run = store.find(job.spec)
+    record = None if run is None else run.record()
+    if run and record and record.status == "partial":
+        with suppress(RunBusyError), run.writer() as writer:
+            if writer.has_ended(job.horizon, run.spec.settings):
+                writer.complete(keep_checkpoint=job.keep)
+    watch(job.spec.model, {"event": "stored", "epoch": job.horizon})
+    return True
 
 
 def _lost_file(identity: Mapping[str, Any]) -> str | None:

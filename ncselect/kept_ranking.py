@@ -81,7 +81,7 @@ def kept(
     text = json.dumps([keys, asked], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", ranking.dataset).strip("-.")[:60]
-    named = dataclasses.replace(ranking, name=f"{readable}-{digest}")
+    named = dataclasses.replace(ranking, name=f"{readable}-{digest}", horizon=jobs[0].horizon or 0)
     document = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "question": dict(question),
@@ -98,7 +98,7 @@ def kept(
     return named
 
 
-_DECIDE_NOTHING = ("command", "store", "workers", "threads", "keep")
+_DECIDE_NOTHING = ("command", "store", "workers", "threads", "ray", "gpus_per_run", "keep")
 
 
 def kept_names(store: RunStore) -> list[str]:

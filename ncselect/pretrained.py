@@ -1,4 +1,4 @@
-"""What a source stage leaves: a ``.keras`` file for each network, and a JSON of facts beside it."""
+"""A trained network that was saved: a ``.keras`` file, and a JSON of facts beside it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ import dataclasses
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ncselect.numerics.proportion import wilson_interval
 from ncselect.run import replace_text
 from ncselect.spec import RunSpec
 from zoo.candidate import content_digest
 from zoo.errors import InputError
 
 FORMAT = 1
-_MOVED = "move it away, or give another folder with --out"
+_DERIVED = ("test_images", "test_interval")  # told to readers of the JSON
+_MOVED = "move it away, or give another place with --out"
 
 
 @dataclass(frozen=True)
 class PretrainedNetwork:
-    """A network that was trained on a source dataset, saved with its classifier.
+    """A network that was trained on a dataset, saved with its classifier.
 
     Attributes
     ----------
     file
         The ``.keras`` file: images (n, height, width, 3), values 0 to 255, to probabilities of
-        the source's classes.
+        the dataset's classes.
     spec
         What was trained: model, dataset, seed and protocol.
     epochs
         For how long.
     classes
-        Names of the source's classes, in the order of the outputs.
+        Names of the dataset's classes, in the order of the outputs.
     weights
         What training began from: ``random``, ``imagenet``, a file.
     parameters
@@ -41,12 +44,19 @@ class PretrainedNetwork:
     input_shape
         Height, width and channels that the file takes; None where any will do.
     validation_accuracy, test_accuracy
-        On the source, in [0, 1], after the last epoch.
+        On the dataset, in [0, 1], with the weights that were saved.
     digest
         Of the file's content.
     smallest_size
         Pixels a side below which images are to be enlarged for it; None where that is not known,
         or the file does what is needed itself.
+    best_epoch
+        The epoch whose weights were saved; None: the last.
+    has_stopped
+        Whether early stopping ended the training.
+    ranking
+        How the network was ranked before, JSON values, see ``ncselect.finetuning``; empty where
+        it was not.
     """
 
     file: Path
@@ -60,6 +70,19 @@ class PretrainedNetwork:
     test_accuracy: float
     digest: str
     smallest_size: int | None = None
+    best_epoch: int | None = None
+    has_stopped: bool = False
+    ranking: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def test_images(self) -> int:
+        """Number of images that the test accuracy was measured on."""
+        return int(self.spec.data["counts"]["test"])
+
+    @property
+    def test_interval(self) -> tuple[float, float]:
+        """The 95% interval of the test accuracy (Wilson): other images would move it as much."""
+        return wilson_interval(self.test_accuracy, self.test_images)
 
     def keep(self) -> None:
         """Write the facts beside the file."""
@@ -67,6 +90,7 @@ class PretrainedNetwork:
         document = {
             "format": FORMAT,
             **{name: getattr(self, name) for name in names},
+            **{name: getattr(self, name) for name in _DERIVED},
             "spec": self.spec.to_json(),
         }
         replace_text(facts_file(self.file), json.dumps(document, indent=1) + "\n")
@@ -88,8 +112,9 @@ class PretrainedNetwork:
 
         Backend, versions and threads may differ: what has been trained is not trained again.
         """
-        here, wanted = ({"epochs": n, **one.flat()} for n, one in
-                        ((self.epochs, self.spec), (epochs, spec)))  # fmt: skip
+        has_enough = self.has_stopped and self.epochs <= epochs
+        here = {"epochs": epochs if has_enough else self.epochs, **self.spec.flat()}
+        wanted = {"epochs": epochs, **spec.flat()}
         differing = [
             f"{name.removeprefix('settings.')} {here.get(name)} (wanted: {wanted.get(name)})"
             for name in sorted(here | wanted)
@@ -108,7 +133,7 @@ class PretrainedNetwork:
     @property
     def _anew(self) -> str:
         return (
-            f"give another folder with --out, or delete '{self.file.name}' and "
+            f"give another place with --out, or delete '{self.file.name}' and "
             f"'{facts_file(self.file).name}' there to train it anew"
         )
 
@@ -133,7 +158,7 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
     Raises
     ------
     InputError
-        If the file, or one in the place of its facts, was not written by a source stage.
+        If the file, or one in the place of its facts, was not written by this package.
     """
     facts = facts_file(file)
     if not facts.exists():
@@ -147,6 +172,8 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
         document = json.loads(facts.read_text())
         if document.pop("format") != FORMAT:
             raise ValueError("another format")
+        for name in _DERIVED:
+            document.pop(name, None)
         network = PretrainedNetwork(
             **{
                 **document,
@@ -158,6 +185,6 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"out: '{facts}' is none of the files that pretrain writes ({error}); {_MOVED}"
+            f"out: '{facts}' is none of the files that ncselect writes ({error}); {_MOVED}"
         ) from error
     return network if file.exists() else None

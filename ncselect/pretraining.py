@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ncselect.arguments import check_seed, check_settings, check_whole
-from ncselect.environment import available_cores, environment
+from ncselect.cluster import Cluster
 from ncselect.execute import Job, Watch, complete
-from ncselect.jobs import jobs_for
-from ncselect.plan import Plan, PlannedRun, planned
+from ncselect.jobs import is_saved, jobs_for
+from ncselect.plan import Plan, planned, saved_already
 from ncselect.pool_file import extend, listed_models
 from ncselect.pretrained import network_file, stored_network
 from ncselect.progress import Progress
-from ncselect.run import RunBusyError
 from ncselect.source_pool import Pretrained
 from ncselect.spec import Settings
 from ncselect.store import RunStore, check_writable
+from ncselect.workers import asked_workers
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -50,6 +49,8 @@ class SourceStage:
         Runs at a time.
     folder
         Where networks and pool file go.
+    cluster
+        Where runs are done; None: on this machine.
     """
 
     jobs: tuple[Job, ...]
@@ -58,6 +59,7 @@ class SourceStage:
     store: RunStore
     workers: int
     folder: Path
+    cluster: Cluster | None = None
 
     @property
     def epochs(self) -> int:
@@ -76,7 +78,7 @@ class SourceStage:
         fresh = [job for job in self.jobs if job.spec.model not in saved]
         plan = planned(fresh, self.store, self.missing, workers=self.workers)
         runs = {run.model: run for run in plan.runs}
-        nothing = {model: PlannedRun(model, 0, False, 0.0, "saved", 0.0, 0.0) for model in saved}
+        nothing = {model: saved_already(model) for model in saved}
         return dataclasses.replace(
             plan, runs=tuple((runs | nothing)[job.spec.model] for job in self.jobs)
         )
@@ -89,10 +91,12 @@ class SourceStage:
         watch
             Called with a candidate's name and each event of its run.
         """
-        fresh = [job for job in self.jobs if not self._is_saved(job, watch)]
+        fresh = [job for job in self.jobs if not is_saved(job, self.store, watch)]
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            records = complete(fresh, self.store, workers=self.workers, watch=watch)
+            records = complete(
+                fresh, self.store, workers=self.workers, cluster=self.cluster, watch=watch
+            )
         finally:  # what was saved before a stop is listed
             saved = {job.spec.model: stored_network(_file(job)) for job in self.jobs}
             networks = tuple(network for network in saved.values() if network is not None)
@@ -113,18 +117,6 @@ class SourceStage:
             notes=self.dataset.notes,
         )
 
-    def _is_saved(self, job: Job, watch: Watch) -> bool:
-        """Tell whether a job's network is saved; end its run if a killed process could not."""
-        if stored_network(_file(job)) is None:
-            return False
-        run = self.store.find(job.spec)
-        record = None if run is None else run.record()
-        if run and record and record.status == "partial" and record.epochs == job.horizon:
-            with suppress(RunBusyError), run.writer() as writer:
-                writer.complete(keep_checkpoint=job.keep)
-        watch(job.spec.model, {"event": "stored", "epoch": job.horizon})
-        return True
-
 
 def source_stage(
     models: Any,
@@ -141,8 +133,10 @@ def source_stage(
     test_size: int | None = None,
     skip_corrupt: bool = False,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     prepared: Any = None,
 ) -> SourceStage:
@@ -155,9 +149,7 @@ def source_stage(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    check_whole(epochs=epochs, workers=workers)
-    if threads is not None:
-        check_whole(threads=threads)
+    check_whole(epochs=epochs)
     check_seed(seed)
     check_settings(settings)
     if settings.unit != "classifier":
@@ -170,6 +162,7 @@ def source_stage(
         models, weights=weights, default="random", scratch=run_store.folder / "objects"
     )
     folder = _writable(out)
+    doing = asked_workers(workers, threads, ray, gpus_per_run)
     data = (
         dataset
         if isinstance(dataset, Dataset)
@@ -187,7 +180,7 @@ def source_stage(
         chosen,
         data,
         settings=settings,
-        environment=environment(threads or max(1, available_cores() // workers)),
+        environment=doing.environment,
         seed=seed,
         epochs=epochs,
         horizon=epochs,
@@ -202,7 +195,7 @@ def source_stage(
         if network is not None:
             network.check(job.spec, epochs)
     listed_models(folder / POOL)
-    return SourceStage(jobs, missing, data, run_store, workers, folder)
+    return SourceStage(jobs, missing, data, run_store, doing.count, folder, doing.cluster)
 
 
 def pretrain(
@@ -220,8 +213,10 @@ def pretrain(
     test_size: int | None = None,
     skip_corrupt: bool = False,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     progress: bool = True,
 ) -> Pretrained:
@@ -256,7 +251,12 @@ def pretrain(
     store
         Folder of the runs; an interrupted one goes on from its last epoch.
     workers, threads
-        Runs at a time, and threads of each.
+        Runs at a time, and threads of each. By default one run that gets all cores; on a cluster
+        as many as it has room for, of one thread each.
+    ray, gpus_per_run
+        Address of a Ray cluster that runs are done on, such as ``auto``, ``HOST:PORT`` or
+        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one. The store
+        must be a folder that all nodes share. None: processes on this machine.
     keep
         Keep the checkpoints of runs whose network is saved, so that they can go on.
     progress
@@ -295,6 +295,8 @@ def pretrain(
         store=store,
         workers=workers,
         threads=threads,
+        ray=ray,
+        gpus_per_run=gpus_per_run,
         keep=keep,
     )
     if not progress:

@@ -17,6 +17,7 @@ from ncselect.types import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
 FIELDS = tuple(one.name for one in fields(Row) if one.name != "beside")
@@ -45,8 +46,13 @@ class Ranking:
     decisions
         Where candidates were dropped on the way: everything that was decided, in order, as JSON
         values, see ``ncselect.elimination``.
+    unreached
+        Candidates of which nothing is known because the budget did not reach them; they are among
+        the failed, too.
     name
         What it is kept as, see ``ncselect.kept_ranking``; empty where it is not.
+    horizon
+        The epoch whose accuracy is predicted; 0 where that is not known.
     """
 
     rows: tuple[Row, ...]
@@ -58,7 +64,9 @@ class Ranking:
     outlook: Mapping[int, float] = field(default_factory=dict)
     records: Mapping[str, RunRecord] = field(default_factory=dict, repr=False, compare=False)
     decisions: tuple[Mapping[str, Any], ...] = ()
+    unreached: tuple[str, ...] = ()
     name: str = field(default="", compare=False)
+    horizon: int = 0
 
     @classmethod
     def from_dict(
@@ -79,7 +87,9 @@ class Ranking:
             outlook={int(more): sure for more, sure in document["outlook"].items()},
             records=records or {},
             decisions=tuple(document["decisions"]),
+            unreached=tuple(document["unreached"]),
             name=document["name"],
+            horizon=document["horizon"],
         )
 
     @property
@@ -123,7 +133,8 @@ class Ranking:
             sd = f" ± {first.sd:.3f}" if math.isfinite(first.sd) else ""
             said.append(f"predicted accuracy {first.accuracy:.3f}{sd}")
         text = f"Take {first.model}: {', '.join(said) or f'highest {self.method}'}"
-        return text + (self._ties() if first.tie else self._within_a_deviation())
+        text += self._ties() if first.tie else self._within_a_deviation()
+        return text + self._unreached()
 
     def _ties(self) -> str:
         """Say what is tied with the best, and how long it would take to break the tie."""
@@ -150,6 +161,45 @@ class Ranking:
         ]
         return f". Within one standard deviation of it: {', '.join(tied)}." if tied else "."
 
+    def plot(self, kind: str = "predictions", *, width: float = 7.2) -> Figure:
+        """Draw a figure of the report; a notebook shows it, ``ncselect.plots.save`` writes it.
+
+        Parameters
+        ----------
+        kind
+            ``predictions``, ``curves``, ``size``, ``latency``, ``capacitance`` or ``agreement``.
+        width
+            In inches; narrow figures have fewer panels side by side.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Save it as SVG, PNG or PDF with its own ``savefig`` or ``ncselect.plots.save``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such kind.
+        InputError
+            If the ranking has nothing to show in it; the text says what is missing.
+
+        Examples
+        --------
+        >>> figure = ranking.plot("curves")  # doctest: +SKIP
+        >>> figure.savefig("curves.svg")  # doctest: +SKIP
+        """
+        from ncselect.plots import drawn
+        from ncselect.ranking_figures import ranking_figure
+
+        return drawn(ranking_figure(kind, self, width=width))
+
+    def _unreached(self) -> str:
+        if not self.unreached:
+            return ""
+        count = len(self.unreached)
+        whom = self.unreached[0] if count == 1 else f"{count} candidates"
+        return f" Nothing is known of {whom}, which the budget did not reach."
+
     def to_dataframe(self) -> pd.DataFrame:
         """Return a pandas table, a row per candidate; failed ones last, with ``failed`` set.
 
@@ -170,6 +220,7 @@ class Ranking:
             "dataset": self.dataset,
             "method": self.method,
             "others": list(self.others),
+            "horizon": self.horizon,
             "best": self.rows[0].model if self.rows else None,
             "advice": self.advice,
             "ranking": rows,
@@ -177,6 +228,7 @@ class Ranking:
             "notes": list(self.notes),
             "outlook": dict(self.outlook),
             "decisions": [dict(one) for one in self.decisions],
+            "unreached": list(self.unreached),
         }
 
     def to_json(self) -> str:

@@ -35,6 +35,12 @@ class Row:
         β_eff after the last observed epoch, by the method's definition.
     parameters
         Weights of the headless base; 0 if not known.
+    megabytes
+        Their size as float32, in 2^20 bytes.
+    latency_ms, latency_64_ms
+        Milliseconds that base and classifier take for an image, and for 64 at once: the median.
+    on_front
+        Whether no other is predicted to be as accurate and is as fast, and better in one of both.
     seconds
         Training and measuring so far.
     epochs
@@ -58,6 +64,10 @@ class Row:
     last: float = math.nan
     beta: float = math.nan
     parameters: int = 0
+    megabytes: float = math.nan
+    latency_ms: float = math.nan
+    latency_64_ms: float = math.nan
+    on_front: bool = False
     seconds: float = 0.0
     epochs: int = 0
     weights: str = "–"
@@ -88,6 +98,11 @@ def columns(rows: Sequence[Row], method: str) -> dict[str, list[str]]:
         shown["last"] = [_number(row.last, ".3f") for row in rows]
         shown["β"] = [_number(row.beta, ".3g") for row in rows]
     shown["params"] = [f"{row.parameters / 1e6:.2f} M" if row.parameters else "–" for row in rows]
+    if any(math.isfinite(row.latency_ms) for row in rows):
+        shown["MB"] = [_number(row.megabytes, ".1f") for row in rows]
+        shown["ms"] = [_number(row.latency_ms, ".1f") for row in rows]
+        shown["ms/64"] = [_number(row.latency_64_ms, ".0f") for row in rows]
+        shown["front"] = ["✓" if row.on_front else "" for row in rows]
     if any(row.seconds for row in rows):
         shown["seconds"] = [f"{row.seconds:.0f}" for row in rows]
     shown["weights"] = [

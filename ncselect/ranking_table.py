@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-LEAST_NEEDED = ("weights", "params", "seconds", "β", "last", "tie")
+LEAST_NEEDED = ("weights", "params", "seconds", "β", "MB", "ms/64", "last", "tie")
 """Columns that a narrow terminal does without, the first first."""
 
 Columns = Mapping[str, list[str]]

@@ -13,11 +13,11 @@ from typing import Any
 from ncselect.answers import not_told_of
 from ncselect.arguments import check_recorded, check_seed, check_settings, check_whole, is_whole
 from ncselect.background import PathOrPaths, background
+from ncselect.cluster import Cluster
 from ncselect.elimination.live import Live
 from ncselect.elimination.placing import placed
-from ncselect.elimination.race import Strategy, race
-from ncselect.elimination.strategies import asked_strategy
-from ncselect.environment import available_cores, environment
+from ncselect.elimination.race import Strategy, Tell, race
+from ncselect.elimination.strategies import asked_strategy, check_race
 from ncselect.execute import Job, Watch, complete
 from ncselect.history import of_their_protocol, protocol_of
 from ncselect.jobs import jobs_for
@@ -31,7 +31,9 @@ from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
 from ncselect.spec import Settings
 from ncselect.store import RunStore
+from ncselect.tradeoffs import Told, asked_limits, weighed, within
 from ncselect.types import Background, Estimates, RunRecord
+from ncselect.workers import asked_workers
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import candidates
@@ -61,10 +63,14 @@ class Selection:
         Where runs are kept.
     workers
         Runs at a time.
+    cluster
+        Where they are done; None: on this machine.
     strategy
         Who is dropped on the way; None: nobody.
     budget
         Seconds that may be spent; inf: as many as are needed.
+    weighs
+        Whether latency is measured, and the front marked.
     question
         What was asked, argument → value, as JSON values.
     """
@@ -76,15 +82,23 @@ class Selection:
     others: tuple[Method, ...]
     store: RunStore
     workers: int
+    cluster: Cluster | None = None
     strategy: Strategy | None = None
     budget: float = math.inf
+    weighs: bool = False
     question: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def plan(self) -> Plan:
         """What answering will cost."""
+        by = self.strategy
         return planned(
-            self.jobs, self.store, self.missing, workers=self.workers, budget=self.budget
+            self.jobs,
+            self.store,
+            self.missing,
+            workers=self.workers,
+            budget=self.budget,
+            strategy="" if by is None else f"{by.name}: {by.summary}",
         )
 
     @property
@@ -98,25 +112,43 @@ class Selection:
         own = (signal for signal in sorted(self.method.signals) if signal.startswith("beta/"))
         return next(own, SHOWN_BETA)
 
-    def ranking(self, *, watch: Watch = lambda _m, _e: None, command: str = "") -> Ranking:
+    def ranking(
+        self,
+        *,
+        watch: Watch = lambda _m, _e: None,
+        decided: Tell = lambda _decision: None,
+        command: str = "",
+    ) -> Ranking:
         """Train what the store lacks, rank, and keep the answer in the store.
 
         Parameters
         ----------
         watch
             Called with a candidate's name and each event of its run.
+        decided
+            Called with every decision about who goes on, when it is made.
         command
             The command line that asks, kept with the answer.
         """
         if self.strategy is not None:
-            ranking = self._raced(self.strategy, watch)
+            ranking = self._raced(self.strategy, watch, decided)
         else:
             ranking = self._observed(watch)
+        if self.weighs:
+            ranking = weighed(
+                ranking,
+                self.jobs,
+                self.dataset,
+                self.store,
+                lambda model: watch(model, {"event": "measuring"}),
+            )
         return kept(ranking, self.jobs, self.store, {**self.question, "command": command})
 
     def _observed(self, watch: Watch) -> Ranking:
         """Train every candidate for its epochs, and rank."""
-        records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
+        records = complete(
+            self.jobs, self.store, workers=self.workers, cluster=self.cluster, watch=watch
+        )
         seen = [record.observed(self.epochs) for record in records]
         method, *others = (not_told_of(one, seen) for one in (self.method, *self.others))
         ranking = ranked(
@@ -129,21 +161,24 @@ class Selection:
         )
         return self._with_notes(ranking, seen, method)
 
-    def _raced(self, strategy: Strategy, watch: Watch) -> Ranking:
+    def _raced(self, strategy: Strategy, watch: Watch, decided: Tell) -> Ranking:
         """Train in rounds, drop on the way, and rank."""
         runner = Live(
             self.jobs,
             self.store,
             workers=self.workers,
+            cluster=self.cluster,
             watch=watch,
-            expected=self.plan.seconds_per_epoch,
+            expected=self.plan.prices,
         )
         before = runner.scored(self.budget)
 
         def estimate(records: Sequence[RunRecord]) -> Estimates:
             return not_told_of(self.method, records).estimate(records)
 
-        found = race(strategy, runner, estimate, before, most=self.epochs, budget=self.budget)
+        found = race(
+            strategy, runner, estimate, before, most=self.epochs, budget=self.budget, tell=decided
+        )
         seen = [*found.standing.records.values()]
         beside = [not_told_of(one, seen).estimate(seen) for one in self.others]
         ranking = placed(
@@ -151,10 +186,7 @@ class Selection:
         )
         last = found.decisions[-1]
         ended = f"{strategy.name}: ended after {duration(last.spent)}: {last.reason}."
-        notes = [ended]
-        if found.dropped:
-            notes.append("P(best), regret and ties are among the candidates left at the time.")
-        ranking = dataclasses.replace(ranking, notes=(*notes, *ranking.notes))
+        ranking = dataclasses.replace(ranking, notes=(ended, *ranking.notes))
         return self._with_notes(ranking, seen, not_told_of(self.method, seen))
 
     def _with_notes(self, ranking: Ranking, seen: Sequence[RunRecord], method: Method) -> Ranking:
@@ -194,25 +226,31 @@ def selection(
     test_size: int | None = None,
     skip_corrupt: bool = False,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     budget: float | None = None,
     eliminate: bool | str = False,
+    latency: bool = False,
+    max_latency: float | None = None,
+    max_parameters: float | None = None,
+    max_megabytes: float | None = None,
     prepared: Any = None,
+    measuring: Told = lambda _model: None,
 ) -> Selection:
     """Check every argument, read the candidates, prepare the images; train nothing.
 
-    Parameters are those of :func:`select`; ``prepared`` is called with (done, total) images.
+    Parameters are those of :func:`select`; ``prepared`` is called with (done, total) images,
+    ``measuring`` with each candidate whose size or latency is measured to hold it against a limit.
 
     Raises
     ------
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    check_whole(horizon=horizon, workers=workers)
-    if threads is not None:
-        check_whole(threads=threads)
+    check_whole(horizon=horizon)
     check_seed(seed)
     known = background(history=history, experience=experience, horizon=horizon)
     chosen_methods = _methods(method_name, known)
@@ -220,19 +258,18 @@ def selection(
     if epochs is None and budget is not None:
         epochs = horizon
     epochs = _observed(epochs, horizon, chosen_methods)
-    if strategy is not None and not epochs:
-        raise InputError("eliminate: nobody is trained, so that nobody can be dropped; give epochs")
-    if strategy is not None and not chosen_methods[0].signals:
-        raise InputError(
-            f"eliminate: method '{chosen_methods[0].name}' learns nothing from epochs; choose one "
-            "that does, such as combined or best-value"
-        )
+    if strategy is not None:
+        check_race(chosen_methods[0], epochs, asked="eliminate" if budget is None else "budget")
     settings = Settings() if settings is None else settings
     check_settings(settings)
     for one in chosen_methods:
         check_recorded(one.name, one.signals, settings)
+    limits = asked_limits(
+        max_latency=max_latency, max_parameters=max_parameters, max_megabytes=max_megabytes
+    )
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
+    doing = asked_workers(workers, threads, ray, gpus_per_run)
     data = (
         dataset
         if isinstance(dataset, Dataset)
@@ -250,24 +287,27 @@ def selection(
         chosen,
         data,
         settings=settings,
-        environment=environment(threads or max(1, available_cores() // workers)),
+        environment=doing.environment,
         seed=seed,
         epochs=epochs,
         horizon=horizon,
         keep=keep,
         scores=frozenset().union(*(one.scores for one in chosen_methods)),
     )
+    jobs, too_large = within(limits, jobs, data, run_store, measuring)
     first, *others = chosen_methods
     return Selection(
         jobs,
-        missing,
+        {**missing, **too_large},
         data,
         first,
         tuple(others),
         run_store,
-        workers,
+        doing.count,
+        cluster=doing.cluster,
         strategy=strategy,
         budget=math.inf if budget is None else float(budget),
+        weighs=latency or limits.are_timed,
         question={
             "models": _as_given(models),
             "dataset": _as_given(dataset),
@@ -286,9 +326,15 @@ def selection(
             "store": str(store),
             "workers": workers,
             "threads": threads,
+            "ray": ray,
+            "gpus_per_run": gpus_per_run,
             "keep": keep,
             "budget": budget,
             "eliminate": eliminate,
+            "latency": latency,
+            "max_latency": max_latency,
+            "max_parameters": max_parameters,
+            "max_megabytes": max_megabytes,
         },
     )
 
@@ -311,11 +357,17 @@ def select(
     test_size: int | None = None,
     skip_corrupt: bool = False,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     budget: float | None = None,
     eliminate: bool | str = False,
+    latency: bool = False,
+    max_latency: float | None = None,
+    max_parameters: float | None = None,
+    max_megabytes: float | None = None,
     progress: bool = True,
 ) -> Ranking:
     """Rank pre-trained networks for a dataset after a few epochs of fine-tuning each.
@@ -351,7 +403,12 @@ def select(
     store
         Folder of the runs; stored runs are never trained again.
     workers, threads
-        Runs at a time, and threads of each.
+        Runs at a time, and threads of each. By default one run that gets all cores; on a cluster
+        as many as it has room for, of one thread each.
+    ray, gpus_per_run
+        Address of a Ray cluster that runs are done on, such as ``auto``, ``HOST:PORT`` or
+        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one. The store
+        must be a folder that all nodes share. None: processes on this machine.
     keep
         Keep the checkpoints of runs that reach the horizon.
     budget
@@ -360,6 +417,13 @@ def select(
     eliminate
         Drop candidates on the way: True, or a strategy, ``NAME`` or ``NAME:OPTION=NUMBER,…``, see
         ``ncselect strategies``.
+    latency
+        Measure how long each candidate takes for an image and for 64 at once, on this machine,
+        and mark those that no other beats in accuracy and latency.
+    max_latency
+        Milliseconds for one image: candidates that take longer are measured, not trained.
+    max_parameters, max_megabytes
+        Size of the headless base: larger candidates are not trained.
     progress
         Show how far the runs have come.
 
@@ -398,15 +462,21 @@ def select(
         store=store,
         workers=workers,
         threads=threads,
+        ray=ray,
+        gpus_per_run=gpus_per_run,
         keep=keep,
         budget=budget,
         eliminate=eliminate,
+        latency=latency,
+        max_latency=max_latency,
+        max_parameters=max_parameters,
+        max_megabytes=max_megabytes,
     )
     if not progress:
         return chosen.ranking()
     names = [job.spec.model for job in chosen.jobs]
     with Progress(names, chosen.epochs, beta=chosen.beta) as watch:
-        return chosen.ranking(watch=watch)
+        return chosen.ranking(watch=watch, decided=watch.decided)
 
 
 def _as_given(value: Any) -> Any:

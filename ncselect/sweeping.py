@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ncselect.arguments import check_seed, check_settings, check_whole
-from ncselect.environment import available_cores, environment
+from ncselect.cluster import Cluster
 from ncselect.execute import Job, Watch, complete
 from ncselect.jobs import jobs_for
 from ncselect.plan import Plan, planned
@@ -21,6 +21,7 @@ from ncselect.progress import Progress
 from ncselect.spec import Settings
 from ncselect.store import RunStore
 from ncselect.swept import Swept
+from ncselect.workers import asked_workers
 from zoo.candidate import Candidate
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
@@ -59,6 +60,8 @@ class Sweep:
         Where runs are kept.
     workers
         Runs at a time.
+    cluster
+        Where they are done; None: on this machine.
     """
 
     jobs: tuple[Job, ...]
@@ -66,6 +69,7 @@ class Sweep:
     dataset: Dataset
     store: RunStore
     workers: int
+    cluster: Cluster | None = None
 
     @cached_property
     def plan(self) -> Plan:
@@ -80,7 +84,9 @@ class Sweep:
         watch
             Called with a training's name and each event of its run.
         """
-        records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
+        records = complete(
+            self.jobs, self.store, workers=self.workers, cluster=self.cluster, watch=watch
+        )
         return Swept(tuple(records), self.missing, self.dataset.name, self.dataset.notes)
 
 
@@ -102,8 +108,10 @@ def prepared_sweep(
     validation_size: int | None = None,
     test_size: int | None = None,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     prepared: Any = None,
 ) -> Sweep:
@@ -116,10 +124,9 @@ def prepared_sweep(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    check_whole(epochs=epochs, workers=workers)
-    for name, count in (("threads", threads), ("sample", sample)):
-        if count is not None:
-            check_whole(**{name: count})
+    check_whole(epochs=epochs)
+    if sample is not None:
+        check_whole(sample=sample)
     check_seed(seed)
     rates = _numbers("learning_rates", learning_rates)
     drops = _numbers("dropouts", dropouts)
@@ -138,6 +145,7 @@ def prepared_sweep(
     for candidate in chosen:
         _check_takes(candidate, "dropout", any(drops))
         _check_takes(candidate, "width", factor != 1)
+    doing = asked_workers(workers, threads, ray, gpus_per_run)
     data = (
         dataset
         if isinstance(dataset, Dataset)
@@ -157,7 +165,7 @@ def prepared_sweep(
             [_at(candidate, rate, dropout, factor) for candidate in chosen],
             data,
             settings=dataclasses.replace(settings, learning_rate=rate),
-            environment=environment(threads or max(1, available_cores() // workers)),
+            environment=doing.environment,
             seed=seed if shared_start else seed_at(seed, rate, dropout),
             epochs=epochs,
             horizon=epochs,
@@ -166,7 +174,7 @@ def prepared_sweep(
         )
         jobs += made
         missing |= lost
-    return Sweep(tuple(jobs), missing, data, run_store, workers)
+    return Sweep(tuple(jobs), missing, data, run_store, doing.count, doing.cluster)
 
 
 def sweep(
@@ -187,8 +195,10 @@ def sweep(
     validation_size: int | None = None,
     test_size: int | None = None,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     progress: bool = True,
 ) -> Swept:
@@ -226,7 +236,7 @@ def sweep(
         ``random``, or a path to begin with.
     image_size, train_size, validation_size, test_size
         As in :func:`ncselect.select`.
-    store, workers, threads, keep, progress
+    store, workers, threads, ray, gpus_per_run, keep, progress
         Likewise; runs whose checkpoints are kept can be trained for more epochs later.
 
     Returns
@@ -263,6 +273,8 @@ def sweep(
         store=store,
         workers=workers,
         threads=threads,
+        ray=ray,
+        gpus_per_run=gpus_per_run,
         keep=keep,
     )
     if not progress:

@@ -5,6 +5,7 @@ import pytest
 from ncselect.arguments import check_recorded, check_settings
 from ncselect.methods import method
 from ncselect.spec import Settings
+from ncselect.structure import Pruning
 from zoo.errors import InputError
 
 
@@ -26,6 +27,11 @@ def test_a_method_is_refused_before_training_where_runs_do_not_record_what_it_ne
         ({"observation_steps": -1}, "observation_steps: -1 came; give a whole number of training"),
         ({"observation_steps": 1.5}, "observation_steps: 1.5 came"),
         ({"measure_whole": 1}, "measure_whole: 1 came; give True or False"),
+        ({"restore_best": 1}, "restore_best: 1 came; give True or False"),
+        (
+            {"unit": "classifier", "restore_best": True, "pruning": Pruning(epochs=2)},
+            "pruning: it was asked for together with restore_best",
+        ),
         ({"unit": "head"}, "unit: 'head' is none of probe, classifier"),
     ],
 )

@@ -215,7 +215,7 @@ def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(
     assert f"python -m ncselect rank --models {small_network(8)} --dataset digits" in said
     (run,) = (tmp_path / "runs").glob("*/lock")
     with pytest.raises(ProcessLookupError):
-        os.kill(int(run.read_text()), 0)
+        os.kill(int(run.read_text().split()[0]), 0)
     listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
     assert listed[0]["status"] == "partial"
     assert listed[0]["epochs"] >= 2

@@ -62,8 +62,9 @@ def test_wheel_holds_both_packages_and_nothing_else(tmp_path):
     packages = {name for name in names if not name.endswith(".dist-info")}
     assert packages == {"ncselect", "zoo"}
     held = set(zipfile.ZipFile(wheel).namelist())
-    for module in [*ROOT.glob("ncselect/**/*.py"), *ROOT.glob("zoo/**/*.py")]:
-        assert str(module.relative_to(ROOT)) in held
+    modules = [*ROOT.glob("ncselect/**/*.py"), *ROOT.glob("zoo/**/*.py")]
+    for file in [*modules, *ROOT.glob("ncselect/report/page.*")]:
+        assert str(file.relative_to(ROOT)) in held
 
 
 def test_constraints_hold_no_addresses():

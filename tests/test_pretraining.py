@@ -237,7 +237,7 @@ def test_what_was_killed_or_could_not_be_saved_goes_on_to_the_same_file(stage, d
 
     def kill(_model, event):
         if event["event"] == "observation" and event["epoch"] == 1:
-            os.kill(int(next(store.glob("*/lock")).read_text()), signal.SIGKILL)
+            os.kill(int(next(store.glob("*/lock")).read_text().split()[0]), signal.SIGKILL)
 
     killed = call(kill)
     assert "killed by signal SIGKILL" in killed.failed["small"]
@@ -286,7 +286,7 @@ def test_what_lies_in_the_folder_already_is_never_overwritten(stage, digits, tmp
     for changed, told in (
         (
             {"seed": 1},
-            r"seed 0 \(wanted: 1\); give another folder with --out, or delete "
+            r"seed 0 \(wanted: 1\); give another place with --out, or delete "
             r"'small\.keras' and 'small\.json' there to train it anew",
         ),
         ({"epochs": 4}, r"epochs 3 \(wanted: 4\)"),
@@ -308,7 +308,7 @@ def test_what_lies_in_the_folder_already_is_never_overwritten(stage, digits, tmp
     assert [run.basis for run in call(seed=1).plan.runs] == ["unknown"]
     (out / "small.keras").write_bytes(content)
     (out / "small.json").write_text('{"mine": 1}')
-    with pytest.raises(InputError, match=r"small\.json' is none of the files that pretrain"):
+    with pytest.raises(InputError, match=r"small\.json' is none of the files that ncselect"):
         call()
     (out / "small.json").unlink()
     with pytest.raises(InputError, match=r"is there without 'small\.json'"):

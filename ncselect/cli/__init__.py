@@ -8,10 +8,12 @@ import typer
 
 from ncselect.cli import graph, sparse
 from ncselect.cli.compare import compare
+from ncselect.cli.finetune import finetune
 from ncselect.cli.listings import datasets, methods, models, rankings, runs, strategies
 from ncselect.cli.options import err
 from ncselect.cli.pretrain import pretrain
 from ncselect.cli.rank import rank
+from ncselect.cli.report import report
 from ncselect.cli.reproduce import reproduce
 from zoo.errors import InputError
 
@@ -27,11 +29,13 @@ app = typer.Typer(
 )
 for command in (
     rank,
+    finetune,
     models,
     datasets,
     methods,
     strategies,
     rankings,
+    report,
     runs,
     compare,
     pretrain,
@@ -44,7 +48,7 @@ app.add_typer(sparse.app)
 
 def main() -> None:
     """Run the command line; bad input ends with its message and exit code 2."""
-    from ncselect.run import RunBusyError
+    from ncselect.lock import RunBusyError
 
     try:
         app()

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from ncselect.cli.graph_prediction import evaluate, learn, predict
-from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.cli.options import (
+    FormatOption,
+    GpusPerRunOption,
+    RayOption,
+    StoreOption,
+    ThreadsOption,
+    WorkersOption,
+    err,
+)
 from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
 from zoo.errors import InputError
@@ -60,10 +68,10 @@ def sweep(
     validation_size: Annotated[int | None, typer.Option(help="Validation images.")] = None,
     test_size: Annotated[int | None, typer.Option(help="Test images.")] = None,
     store: StoreOption = Path("runs"),
-    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads per run; default: cores / workers.")
-    ] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints, so that runs can be made longer.")
     ] = False,
@@ -106,6 +114,8 @@ def sweep(
             store=store,
             workers=workers,
             threads=threads,
+            ray=ray,
+            gpus_per_run=gpus_per_run,
             keep=keep,
             prepared=prepared,
         )

@@ -74,13 +74,17 @@ def methods(output: FormatOption = Format.table) -> None:
 
 def strategies(output: FormatOption = Format.table) -> None:
     """List who is dropped when, where candidates are eliminated on the way."""
-    from ncselect.elimination.strategies import STRATEGIES
+    from ncselect.elimination.strategies import STRATEGIES, options
 
     rows = [
-        {"strategy": name, "summary": one.summary, "options": ", ".join(one.options)}
+        {"strategy": name, "summary": one.summary, "options": ", ".join(options(name))}
         for name, one in STRATEGIES.items()
     ]
-    show(rows, output)
+    no_hyperband = (
+        "No Hyperband: the candidates are given, so its brackets, which differ in how many are "
+        "drawn, would each be successive halving with another eta."
+    )
+    show(rows, output, no_hyperband)
 
 
 def rankings(store: StoreOption = Path("runs"), output: FormatOption = Format.table) -> None:

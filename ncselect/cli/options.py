@@ -17,6 +17,27 @@ err = Console(stderr=True)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the runs.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", help="Runs at a time; default: 1, with --ray as many as there is room for."
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", help="Threads per run; default: cores / workers, with --ray 1."),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Do the runs on a Ray cluster: auto, HOST:PORT, ray://HOST:PORT, or local for this "
+        "machine; all nodes share the store.",
+    ),
+]
+GpusPerRunOption = Annotated[
+    float, typer.Option("--gpus-per-run", help="With --ray: 0, 1 or a part of a GPU.")
+]
 HistoryOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.cli.options import (
+    FormatOption,
+    GpusPerRunOption,
+    RayOption,
+    StoreOption,
+    ThreadsOption,
+    WorkersOption,
+    err,
+)
 from ncselect.cli.training import agreed, printed, reading_images, resumable
 from ncselect.listing import Format, show
 
@@ -55,10 +63,10 @@ def pretrain(
         str, typer.Option(help="While training: steps (follows the steps per epoch) or keras.")
     ] = "steps",
     store: StoreOption = Path("runs"),
-    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads per run; default: cores / workers.")
-    ] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs whose network is saved.")
     ] = False,
@@ -95,6 +103,8 @@ def pretrain(
             store=store,
             workers=workers,
             threads=threads,
+            ray=ray,
+            gpus_per_run=gpus_per_run,
             keep=keep,
             prepared=prepared,
         )

@@ -10,8 +10,12 @@ import typer
 from ncselect.cli.options import (
     ExperienceOption,
     FormatOption,
+    GpusPerRunOption,
     HistoryOption,
+    RayOption,
     StoreOption,
+    ThreadsOption,
+    WorkersOption,
     err,
     integers,
     seconds,
@@ -105,10 +109,10 @@ def rank(
         typer.Option("--measure-whole", help="Measure signals on all training images, too."),
     ] = False,
     store: StoreOption = Path("runs"),
-    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads per run; default: cores / workers.")
-    ] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs that reach the horizon.")
     ] = False,
@@ -125,6 +129,23 @@ def rank(
     strategy: Annotated[
         str | None,
         typer.Option(help="Who is dropped when: NAME or NAME:OPTION=NUMBER,…; see 'strategies'."),
+    ] = None,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Measure how long each takes for an image, and mark the accuracy-latency front.",
+        ),
+    ] = False,
+    max_latency: Annotated[
+        float | None,
+        typer.Option(help="Leave out who takes more milliseconds for an image; measured."),
+    ] = None,
+    max_parameters: Annotated[
+        float | None, typer.Option(help="Leave out who has more weights, such as 5e6.")
+    ] = None,
+    max_megabytes: Annotated[
+        float | None, typer.Option(help="Leave out who is larger, as float32.")
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
@@ -174,10 +195,17 @@ def rank(
             store=store,
             workers=workers,
             threads=threads,
+            ray=ray,
+            gpus_per_run=gpus_per_run,
             keep=keep,
             budget=None if budget is None else seconds("budget", budget),
             eliminate=eliminate if strategy is None else strategy,
+            latency=latency,
+            max_latency=max_latency,
+            max_parameters=max_parameters,
+            max_megabytes=max_megabytes,
             prepared=prepared,
+            measuring=lambda model: err.print(f"Measuring {model} …", highlight=False),
         )
     if plan:
         rows = question.plan.to_dict()["runs"]
@@ -189,7 +217,7 @@ def rank(
         resumable(),
         Progress(names, question.epochs, beta=question.beta, console=err) as watch,
     ):
-        ranking = question.ranking(watch=watch, command=typed_command())
+        ranking = question.ranking(watch=watch, decided=watch.decided, command=typed_command())
     printed(ranking, output, as_csv=lambda: typer.echo(ranking.to_csv(), nl=False))
     if ranking.name:
         err.print(f"Kept as {ranking.name}.", markup=False, highlight=False, soft_wrap=True)

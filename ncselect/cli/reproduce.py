@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ncselect.cli.options import StoreOption, err, out, pair
+from ncselect.cli.options import (
+    GpusPerRunOption,
+    RayOption,
+    StoreOption,
+    ThreadsOption,
+    WorkersOption,
+    err,
+    out,
+    pair,
+)
 from ncselect.cli.training import agreed, reading_images, resumable, typed_command
 from zoo.errors import InputError
 
@@ -66,10 +75,10 @@ def reproduce(
         list[str] | None,
         typer.Option(help="With --stored: only runs with NAME=VALUE, such as seed=0."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads per run; default: cores / workers.")
-    ] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
 ) -> None:
@@ -90,12 +99,15 @@ def reproduce(
             "--repeats": repeats,
             "--plan": plan,
             "--threads": threads,
+            "--ray": ray,
+            "--gpus-per-run": gpus_per_run or None,
             "--yes": yes,
         }
         for option, came in refused.items():
             if came is not None and came is not False:
                 raise InputError(f"stored: {option} came, too; it is for runs that are trained")
-        check_whole(workers=workers)
+        if workers is not None:
+            check_whole(workers=workers)
         check_folder(output, argument="output")
         pools, size = _stored(target, scale, store, chosen, where or []), scale_named(scale)
     else:
@@ -111,6 +123,8 @@ def reproduce(
                 store=store,
                 workers=workers,
                 threads=threads,
+                ray=ray,
+                gpus_per_run=gpus_per_run,
                 prepared=lambda name, done, total: prepared(done, total, of=name),
             )
         if plan:
@@ -121,7 +135,12 @@ def reproduce(
         pools, size = _completed(asked), asked.scale
     with resumable(), ProgressBar(err) as bar:
         result = reproduced(
-            target, pools, size, workers=workers, answers=output / "answers", watch=bar
+            target,
+            pools,
+            size,
+            workers=(workers or 1) if asked is None else asked.local_workers,
+            answers=output / "answers",
+            watch=bar,
         )
     if asked is not None:
         result = asked.told(result)

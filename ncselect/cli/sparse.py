@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.cli.options import (
+    FormatOption,
+    GpusPerRunOption,
+    RayOption,
+    StoreOption,
+    ThreadsOption,
+    WorkersOption,
+    err,
+)
 from ncselect.cli.training import agreed, printed, reading_images, resumable, typed_command
 from ncselect.listing import Format, show
 from ncselect.spec import Settings
@@ -50,10 +58,6 @@ ImageSizeOption = Annotated[
 TrainSizeOption = Annotated[int | None, typer.Option(help="Training images.")]
 ValidationSizeOption = Annotated[int | None, typer.Option(help="Validation images.")]
 TestSizeOption = Annotated[int | None, typer.Option(help="Test images.")]
-WorkersOption = Annotated[int, typer.Option(help="Runs at a time.")]
-ThreadsOption = Annotated[
-    int | None, typer.Option(help="Threads per run; default: cores / workers.")
-]
 KeepOption = Annotated[
     bool, typer.Option("--keep", help="Keep checkpoints, so that runs can be made longer.")
 ]
@@ -100,8 +104,10 @@ def train(
     validation_size: ValidationSizeOption = None,
     test_size: TestSizeOption = None,
     store: StoreOption = Path("runs"),
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
     threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     keep: KeepOption = False,
     plan: PlanOption = False,
     yes: YesOption = False,
@@ -148,6 +154,8 @@ def train(
             store=store,
             workers=workers,
             threads=threads,
+            ray=ray,
+            gpus_per_run=gpus_per_run,
             keep=keep,
             prepared=prepared,
         )
@@ -194,8 +202,10 @@ def prune(
     validation_size: ValidationSizeOption = None,
     test_size: TestSizeOption = None,
     store: StoreOption = Path("runs"),
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
     threads: ThreadsOption = None,
+    ray: RayOption = None,
+    gpus_per_run: GpusPerRunOption = 0.0,
     keep: KeepOption = False,
     plan: PlanOption = False,
     yes: YesOption = False,
@@ -243,6 +253,8 @@ def prune(
             store=store,
             workers=workers,
             threads=threads,
+            ray=ray,
+            gpus_per_run=gpus_per_run,
             keep=keep,
             prepared=prepared,
         )

@@ -16,6 +16,7 @@ from ncselect.reproduction.targets import target_named
 from ncselect.selection import selection
 from ncselect.spec import Settings
 from ncselect.store import RunStore
+from ncselect.workers import asked_workers
 from zoo.datasets import DATASETS, Dataset, prepare
 from zoo.errors import InputError
 from zoo.models import GROUPS, Candidate, candidates
@@ -36,8 +37,10 @@ def reproduction(
     datasets: Sequence[str] | None = None,
     repeats: int | None = None,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     prepared: Callable[[str, int, int | None], None] = lambda _name, _done, _total: None,
 ) -> Reproduction:
     """Work out what a table or figure needs; train nothing.
@@ -57,8 +60,8 @@ def reproduction(
         Instead of the scale's.
     store
         The folder of the runs.
-    workers, threads
-        Runs at a time, and threads of each.
+    workers, threads, ray, gpus_per_run
+        As in ``ncselect.select``.
     prepared
         Called with a dataset's name and the images that are read, of how many.
 
@@ -70,11 +73,9 @@ def reproduction(
         If target or scale is unknown.
     """
     card, size = target_named(target), scale_named(scale)
-    check_whole(workers=workers)
-    if threads is not None:
-        check_whole(threads=threads)
     if repeats is not None:
         check_whole(repeats=repeats)
+    doing = asked_workers(workers, threads, ray, gpus_per_run)
     run_store = RunStore(store)
     chosen, lost = _candidates(size.models if pool is None else pool, run_store)
     size = dataclasses.replace(
@@ -100,6 +101,8 @@ def reproduction(
                 store=store,
                 workers=workers,
                 threads=threads,
+                ray=ray,
+                gpus_per_run=gpus_per_run,
             )
             parts.append(Part(shown, images, seed, asked.jobs, {**lost, **asked.missing}))
 
@@ -120,7 +123,9 @@ def reproduction(
             "pool: none of its candidates can be run: "
             + "; ".join(f"{name}: {why}" for name, why in parts[0].missing.items())
         )
-    return Reproduction(target, size, tuple(parts), run_store, workers, tuple(notes))
+    return Reproduction(
+        target, size, tuple(parts), run_store, doing.count, tuple(notes), doing.cluster
+    )
 
 
 def _candidates(models: Any, store: RunStore) -> tuple[list[Candidate], dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ncselect.cluster import Cluster
 from ncselect.execute import Job, Watch, complete
 from ncselect.plan import LONG_SECONDS, Plan, planned
 from ncselect.progress import duration
@@ -69,6 +70,8 @@ class Reproduction:
         Runs at a time.
     notes
         What preparing the datasets said.
+    cluster
+        Where runs are done; None: on this machine.
     """
 
     target: str
@@ -77,6 +80,7 @@ class Reproduction:
     store: RunStore
     workers: int
     notes: tuple[str, ...] = ()
+    cluster: Cluster | None = None
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -104,7 +108,12 @@ class Reproduction:
         """Roughly, what asking ``lc`` takes after the training; 0 where it is not asked."""
         lengths = {"table1": len(self.scale.lengths), "table-g2": 1}.get(self.target, 0)
         models = sum(len(part.jobs) for part in self.parts if part.size is None)
-        return lengths * models * self.scale.lc_steps * LC_SECONDS / self.workers
+        return lengths * models * self.scale.lc_steps * LC_SECONDS / self.local_workers
+
+    @property
+    def local_workers(self) -> int:
+        """Processes on this machine that ask ``lc``; a cluster does runs alone."""
+        return self.workers if self.cluster is None else 1
 
     def summary(self) -> RenderableType:
         """Return the plan for a terminal, a row per dataset and number of training images."""
@@ -186,7 +195,9 @@ class Reproduction:
         watch
             Called with a candidate's name and each event of a run.
         """
-        records = iter(complete(self.jobs, self.store, workers=self.workers, watch=watch))
+        records = iter(
+            complete(self.jobs, self.store, workers=self.workers, cluster=self.cluster, watch=watch)
+        )
         found = [(part, tuple(next(records) for _ in part.jobs)) for part in self.parts]
         datasets = dict.fromkeys(part.dataset for part, _ in found)
         return tuple(self._pool(dataset, found) for dataset in datasets)

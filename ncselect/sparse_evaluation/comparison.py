@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.arguments import check_seed, check_settings, check_whole
-from ncselect.environment import available_cores, environment
+from ncselect.cluster import Cluster
 from ncselect.execute import Job, Watch, complete
 from ncselect.jobs import jobs_for
 from ncselect.plan import Plan, planned
 from ncselect.sparse_evaluation.trained import SparseTrained
 from ncselect.spec import Settings
 from ncselect.store import RunStore
+from ncselect.workers import asked_workers
 from zoo.candidate import Candidate
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
@@ -42,6 +43,8 @@ class SparseComparison:
         Where runs are kept.
     workers
         Runs at a time.
+    cluster
+        Where they are done; None: on this machine.
     """
 
     jobs: tuple[Job, ...]
@@ -50,6 +53,7 @@ class SparseComparison:
     dataset: Dataset
     store: RunStore
     workers: int
+    cluster: Cluster | None = None
 
     @cached_property
     def plan(self) -> Plan:
@@ -64,7 +68,9 @@ class SparseComparison:
         watch
             Called with a training's name and each event of its run.
         """
-        records = complete(self.jobs, self.store, workers=self.workers, watch=watch)
+        records = complete(
+            self.jobs, self.store, workers=self.workers, cluster=self.cluster, watch=watch
+        )
         return SparseTrained(
             tuple(records), self.variants, self.missing, self.dataset.name, self.dataset.notes
         )
@@ -85,8 +91,10 @@ def prepared_comparison(
     validation_size: int | None = None,
     test_size: int | None = None,
     store: str | Path = "runs",
-    workers: int = 1,
+    workers: int | None = None,
     threads: int | None = None,
+    ray: str | None = None,
+    gpus_per_run: float = 0.0,
     keep: bool = False,
     prepared: Any = None,
 ) -> SparseComparison:
@@ -111,7 +119,7 @@ def prepared_comparison(
         ``random``, or a path to begin with.
     image_size, train_size, validation_size, test_size
         As in :func:`ncselect.select`.
-    store, workers, threads, keep
+    store, workers, threads, ray, gpus_per_run, keep
         Likewise.
     prepared
         Called with (done, total) images.
@@ -121,9 +129,7 @@ def prepared_comparison(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
-    check_whole(epochs=epochs, repeats=repeats, workers=workers)
-    if threads is not None:
-        check_whole(threads=threads)
+    check_whole(epochs=epochs, repeats=repeats)
     for number in (seed, seed + repeats - 1):
         check_seed(number)
     if not variants:
@@ -137,6 +143,7 @@ def prepared_comparison(
             models, weights=weights, default="random", scratch=run_store.folder / "objects"
         )
     ]
+    doing = asked_workers(workers, threads, ray, gpus_per_run)
     data = (
         dataset
         if isinstance(dataset, Dataset)
@@ -158,7 +165,7 @@ def prepared_comparison(
                 chosen,
                 data,
                 settings=settings,
-                environment=environment(threads or max(1, available_cores() // workers)),
+                environment=doing.environment,
                 seed=number,
                 epochs=epochs,
                 horizon=epochs,
@@ -168,7 +175,9 @@ def prepared_comparison(
             jobs += [_named(job, variant) for job in made]
             names += [variant] * len(made)
             missing |= lost
-    return SparseComparison(tuple(jobs), tuple(names), missing, data, run_store, workers)
+    return SparseComparison(
+        tuple(jobs), tuple(names), missing, data, run_store, doing.count, doing.cluster
+    )
 
 
 def _named(job: Job, variant: str) -> Job:

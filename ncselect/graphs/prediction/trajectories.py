@@ -21,7 +21,7 @@ LEFT_OUT, LOW = "left-out", "low"
 DIVERGED = (LEFT_OUT, LOW)
 """What becomes of runs that diverged."""
 
-_WATCHING = ("graphs", "measure_whole", "patience", "probe_size")
+_WATCHING = ("graphs", "measure_whole", "patience", "probe_size", "restore_best")
 """Settings that decide what is recorded of a training, and for how long, but not its course."""
 
 
