@@ -97,7 +97,7 @@ def a_runs_part(network: str, store: Path) -> dict[str, float]:
     asked = selection(
         network, "digits", method_name="last-value", epochs=EPOCHS, horizon=50, weights="random",
         image_size=64, train_size=256, validation_size=64, test_size=64, store=store, workers=1,
-        ray="auto",
+        ray="auto", gpus_per_run=0,
     )  # fmt: skip
     seconds: dict[str, float] = {}
     process = 0
@@ -126,7 +126,7 @@ def main() -> None:
     import ray
 
     with three_nodes(), tempfile.TemporaryDirectory() as folder:
-        cluster = Cluster("auto")
+        cluster = Cluster("auto", gpus=0)
         store = Path(folder) / "store"
         found = {
             "command": "python -m bench.cluster_overheads",

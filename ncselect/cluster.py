@@ -9,20 +9,19 @@ a new epoch.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
-import os
 import sys
-import uuid
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ncselect.environment import configuring, environment
-from ncselect.node import Expected, Mailbox, done, trouble
+from ncselect.node import Expected, Mailbox, done
+from ncselect.node_checks import alive_nodes, check_nodes, raised, token
 from ncselect.ray_connection import connect, first_line
 from ncselect.task import Task, Watch
 from zoo.errors import InputError
@@ -31,10 +30,13 @@ LOSSES = 3
 """Losses in a row without a new epoch after which a run is given up."""
 
 PATIENCE = 120.0
-"""Seconds that a run waits for its lock: NFS frees those of a lost machine after 90."""
+"""Seconds that a run waits for its lock: NFS frees those of a lost machine after 90. It may have
+been lost before this command began."""
 
-_ANSWER = 120.0  # seconds that a node has to say whether it can do runs
-_STOP = 15.0  # seconds that a cancelled task has to stop its process
+SILENCE = 5.0
+"""Seconds without an event after which a watch is told ``waiting``: it may look at the clock."""
+
+_STOP = 15.0  # seconds that a cancelled task has to stop its process, and Ray to end it by force
 _POLL = 0.25  # seconds between two looks at what the processes say
 
 
@@ -45,37 +47,45 @@ class Cluster:
     ----------
     address
         ``auto``: the one this machine belongs to; ``local``: one that is started on this machine
-        alone; ``HOST:PORT`` of its head, or ``ray://HOST:PORT`` of its client server. A connection
-        that this process has is used whatever its address.
+        alone; ``HOST:PORT`` of its head, or ``ray://HOST:PORT`` of its client server. With
+        ``auto`` a connection that this process has is used, whatever it is.
     threads
         CPUs of each run.
     gpus
-        GPUs of each run: 0, 1, or a part of one that several runs share.
+        GPUs of each run: 0, 1, or a part of one that several runs share. None: 0, if no node has
+        a GPU; else it must be said.
 
     Raises
     ------
     InputError
-        If Ray is not installed, there is no such cluster, or no node of it has room for a run.
+        If Ray is not installed, there is no such cluster, this process is connected to another,
+        no node has room for a run, or nodes have GPUs and ``gpus`` is None.
     """
 
-    def __init__(self, address: str, *, threads: int = 1, gpus: float = 0.0) -> None:
-        if not 0 <= gpus <= 1:
+    def __init__(self, address: str, *, threads: int = 1, gpus: float | None = None) -> None:
+        if gpus is not None and not 0 <= gpus <= 1:
             raise InputError(
                 f"gpus-per-run: {gpus:g} came; give 0, 1 or a part of one, such as 0.5"
             )
-        self.address, self.threads, self.gpus = address, threads, gpus
         connect(address)
+        if gpus is None and any(node["Resources"].get("GPU") for node in alive_nodes()):
+            raise InputError(
+                f"gpus-per-run: nodes at '{address}' have GPUs and no share came; give 1, a part "
+                "of one that several runs share, or 0 to train on CPUs alone"
+            )
+        self.address, self.threads, self.gpus = address, threads, gpus or 0.0
+        self._checked: dict[Path, frozenset[str]] = {}  # store → files that were asked for
         if not self.slots:
             raise InputError(
                 f"ray: no node at '{address}' has {threads} CPUs"
-                + (f" and {gpus:g} GPUs" if gpus else "")
+                + (f" and {self.gpus:g} GPUs" if self.gpus else "")
                 + " for a run; give fewer --threads, or add nodes"
             )
 
     @property
     def slots(self) -> int:
         """Runs that the nodes have room for, all together."""
-        return sum(self._room(node) for node in _nodes())
+        return sum(self._room(node) for node in alive_nodes())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,17 +106,33 @@ class Cluster:
         """
         return RayProcesses(self, workers, store, files)
 
-    def able_nodes(self) -> dict[str, str]:
-        """Return the nodes that have room for a run: identity → host name."""
-        return {
-            node["NodeID"]: str(node["NodeManagerHostname"])
-            for node in _nodes()
-            if self._room(node)
-        }
+    def check(self, expected: Expected) -> None:
+        """Ask the nodes that have room whether they can do runs: once for a store and its files.
 
-    def most_cpus(self) -> int:
-        """Return the CPUs of the largest node."""
-        return max(int(node["Resources"].get("CPU", 0)) for node in _nodes())
+        Nodes that come later say so in each task, see ``node.done``.
+
+        Raises
+        ------
+        InputError
+            If one cannot.
+        """
+        store = expected.token.parent
+        checked = self._checked.get(store)
+        if checked is None or not expected.files <= checked:
+            able = [node for node in alive_nodes() if self._room(node)]
+            check_nodes(
+                {node["NodeID"]: str(node["NodeManagerHostname"]) for node in able}, expected
+            )
+            self._checked[store] = expected.files | (checked or frozenset())
+
+    def cpus(self, threads: int) -> int:
+        """Return the CPUs of a run of so many threads: as many, or those of the largest node.
+
+        Only nodes that have room for a run count; if there is none now, the run waits for one.
+        """
+        able = (node for node in alive_nodes() if self._room(node))
+        most = max((int(node["Resources"]["CPU"]) for node in able), default=self.threads)
+        return min(threads, most)
 
     def _room(self, node: Mapping[str, Any]) -> int:
         has = node["Resources"]
@@ -117,7 +143,7 @@ class Cluster:
 
 
 @dataclass
-class _Submitted:
+class Submitted:
     """A task on the cluster, and what became of it so far."""
 
     number: int
@@ -137,15 +163,16 @@ class _Submitted:
 class RayProcesses:
     """Processes on a cluster, see :class:`~ncselect.task.Processes`; got from a :class:`Cluster`.
 
-    When the block is entered every node is asked whether it sees the store and the files, and has
-    the same software.
+    When the block is first entered for a store and its files every node is asked whether it sees
+    them and has the same software.
     """
 
     def __init__(self, cluster: Cluster, workers: int, store: Path, files: frozenset[str]) -> None:
         self._cluster = cluster
         self._workers = workers
         self._store, self._files = store.resolve(), files
-        self._running: dict[Any, _Submitted] = {}
+        self._running: dict[Any, Submitted] = {}
+        self._heard = time.monotonic()  # when somebody has last said anything
 
     def __enter__(self) -> Self:
         """Begin.
@@ -158,16 +185,16 @@ class RayProcesses:
         import ray
 
         with ExitStack() as stack:
-            token, text = stack.enter_context(_token(self._store))
+            path, text = stack.enter_context(token(self._store))
             expected = Expected(
-                token,
+                path,
                 text,
                 self._files,
                 self._cluster.environment,
                 configuring(),
                 self._cluster.gpus,
             )
-            _check_nodes(self._cluster, expected)
+            self._cluster.check(expected)
             self._mailbox = _mailbox()
             stack.callback(ray.kill, self._mailbox)
             self._expected = ray.put(dataclasses.replace(expected, files=frozenset()))
@@ -197,29 +224,29 @@ class RayProcesses:
                 if task is None:
                     yield number, None
                 else:
-                    self._submit(_Submitted(number, task))
+                    self._submit(Submitted(number, task))
             if self._running:
                 yield from self._ended(watch)
 
-    def _submit(self, one: _Submitted) -> None:
+    def _submit(self, one: Submitted) -> None:
         """Hand a task to Ray. A stored run keeps its own number of threads."""
         import ray
 
-        threads = min(int(one.task.environment["threads"]), self._cluster.most_cpus())
         ref = (
             ray.remote(done)
             .options(
                 name=one.task.model,
-                num_cpus=threads,
+                num_cpus=self._cluster.cpus(int(one.task.environment["threads"])),
                 num_gpus=self._cluster.gpus,
                 max_retries=0,
                 scheduling_strategy="SPREAD",
             )
             .remote(
-                one.task.to_json(patience=PATIENCE if one.losses else 0.0),
+                one.task.to_json(patience=PATIENCE),
                 model=one.task.model,
                 folder=str(one.task.folder),
                 pinned=one.task.environment,
+                files=one.task.job.files,
                 expected=self._expected,
                 mailbox=self._mailbox,
             )
@@ -232,14 +259,21 @@ class RayProcesses:
         from ray.exceptions import RayError, RayTaskError
 
         ready, _ = ray.wait([*self._running], num_returns=1, timeout=_POLL)
-        for model, event in ray.get(self._mailbox.fetch.remote()):
+        told = ray.get(self._mailbox.fetch.remote())
+        now = time.monotonic()
+        if told or ready:
+            self._heard = now
+        elif now - self._heard >= SILENCE:
+            self._heard = now
+            told = [(next(iter(self._running.values())).task.model, {"event": "waiting"})]
+        for model, event in told:
             watch(model, event)
         for ref in ready:
             one = self._running.pop(ref)
             try:
                 reason = ray.get(ref)
             except RayTaskError as error:  # the task itself raised
-                reason = f"on the cluster: {error.cause}"
+                reason = f"on the cluster: {raised(error.cause)}"
             except RayError as error:  # its node or its process is gone
                 cause = f"lost by the cluster: {first_line(error).partition('. ')[0]}"
                 if not one.is_given_up():
@@ -260,56 +294,8 @@ class RayProcesses:
             _, left = ray.wait(running, num_returns=len(running), timeout=_STOP)
             for ref in left:
                 ray.cancel(ref, force=True)
-
-
-def _nodes() -> list[Mapping[str, Any]]:
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]
-
-
-@contextmanager
-def _token(store: Path) -> Iterator[tuple[Path, str]]:
-    """Give a locked file in the store and what stands in it, for the nodes to look at."""
-    store.mkdir(parents=True, exist_ok=True)
-    text = uuid.uuid4().hex
-    token = store / f".cluster-{text}"
-    with token.open("w") as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield token, text
-        finally:
-            token.unlink()
-
-
-def _check_nodes(cluster: Cluster, expected: Expected) -> None:
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    nodes = cluster.able_nodes()
-    asked = [
-        ray.remote(trouble)
-        .options(
-            num_cpus=0,
-            max_retries=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
-        )
-        .remote(expected)
-        for node in nodes
-    ]
-    for name, answer in zip(nodes.values(), asked, strict=True):
-        try:
-            found = ray.get(answer, timeout=_ANSWER)
-        except RayTaskError as error:
-            found = f"{error.cause}; install the same ncselect on all nodes"
-        except RayError as error:
-            found = f"it does not answer ({first_line(error)})"
-        if found is not None:
-            raise InputError(f"ray: node {name}: {found}")
+            if left:
+                ray.wait(left, num_returns=len(left), timeout=_STOP)
 
 
 def _mailbox() -> Any:

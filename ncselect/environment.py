@@ -125,7 +125,12 @@ def _checked(backend: object) -> str:
 
 def _has_gpu() -> bool:
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and Path("/proc/driver/nvidia/version").exists()
+    return not hidden and machine_has_gpu()
+
+
+def machine_has_gpu() -> bool:
+    """Tell whether this machine has a GPU, whether or not this process may see it."""
+    return Path("/proc/driver/nvidia/version").exists()
 
 
 def peak_megabytes() -> float:

@@ -60,7 +60,8 @@ def complete(
         Called with a model's name and each event of its process: ``stored``, or ``features``
         (images are passed through the candidate), ``scored`` (``values``, ``reasons``),
         ``started``, ``progress``, ``observation``, ``finished``, on a cluster ``lost`` (with its
-        node; it goes on elsewhere), and ``failed``.
+        node; it goes on elsewhere) and ``waiting`` (nobody has said anything for some seconds:
+        there may be no room), and ``failed``.
     admit
         Called with a job when its process is due; returns it as it is to be done by then, with
         fewer epochs or as it is, or None to leave it.

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import shutil
 import zipfile
 import zlib
@@ -41,6 +40,7 @@ SUBSET_SEED = 0  # decides which images
 EXTRACTION = 1  # raised with every change of extraction that changes numbers
 SCORING = 1  # raised with every change of a score that changes numbers; features stay
 
+_PATIENCE = 3600.0  # seconds that another process may take to extract features
 _DAMAGE = (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -187,8 +187,14 @@ class StoredFeatures:
 
     @contextmanager
     def writer(self) -> Iterator[FeaturesWriter]:
-        """Hold the folder for writing; waits as long as another process holds it."""
-        with locked(self.folder, patience=math.inf):
+        """Hold the folder for writing; waits up to an hour while another process holds it.
+
+        Raises
+        ------
+        RunBusyError
+            If another process holds it for longer, or a machine that was cut off does.
+        """
+        with locked(self.folder, patience=_PATIENCE):
             yield FeaturesWriter(self)
 
     def delete(self) -> None:

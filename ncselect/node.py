@@ -7,14 +7,15 @@ import os
 import select
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ncselect.environment import environment, process_variables
+from ncselect.environment import environment, machine_has_gpu, process_variables
 from ncselect.processes import Process
 
+_MOUNT = "mount it with flock between machines, such as NFS 4 has"
 _SECONDS = 0.25  # between what is told, and until a cancelled task notices
 
 
@@ -57,10 +58,14 @@ class Expected:
         with token:
             if token.read() != self.text:
                 return f"'{self.token.parent}' is another folder there; share it between all nodes"
-            if _lockable(token.fileno()):
+            try:
+                reaches = not _lockable(token.fileno())
+            except OSError as error:
+                return f"'{self.token.parent}' has no file locks there ({error}); {_MOUNT}"
+            if not reaches:
                 return (
                     f"file locks in '{self.token.parent}' do not reach there, so that two could "
-                    "write one run; mount it with flock between machines, such as NFS 4 has"
+                    f"write one run; {_MOUNT}"
                 )
         for file in sorted(self.files):
             if not Path(file).exists():
@@ -68,6 +73,11 @@ class Expected:
                     f"'{file}' is not there; keep images (NCSELECT_CACHE), networks and weights "
                     "where all nodes see them"
                 )
+        if self.gpus and not machine_has_gpu():
+            return (
+                "no GPU is there that Keras could use (no NVIDIA driver), though Ray counts some; "
+                "start Ray there without --num-gpus, or install the driver"
+            )
         here = environment(
             int(self.environment["threads"]),
             gpu=self.gpus > 0,
@@ -110,6 +120,7 @@ def done(
     model: str,
     folder: str,
     pinned: Mapping[str, str],
+    files: Set[str],
     expected: Expected,
     mailbox: Any,
 ) -> str | None:
@@ -121,17 +132,19 @@ def done(
         What ``worker`` reads, where it writes its log, the environment it is pinned to.
     model
         The candidate's name.
+    files
+        Files and folders that it needs.
     expected
-        What this node must have.
+        What this node must have besides.
     mailbox
         The :class:`Mailbox` that is told its events.
     """
     import ray
 
-    lacking = expected.trouble()
+    lacking = replace(expected, files=frozenset(files)).trouble()
     if lacking is not None:
         return f"node {socket.gethostname()}: {lacking}"
-    process = Process(job, folder=Path(folder), variables=_variables(pinned, expected))
+    process = Process(job, folder=Path(folder), variables=run_variables(pinned, expected))
     try:
         told: list[Mapping[str, Any]] = []
         events: list[dict[str, Any]] | None = []
@@ -160,7 +173,7 @@ def _joined(told: list[Mapping[str, Any]], events: list[dict[str, Any]]) -> list
     return joined
 
 
-def _variables(pinned: Mapping[str, str], expected: Expected) -> dict[str, str]:
+def run_variables(pinned: Mapping[str, str], expected: Expected) -> dict[str, str]:
     """Return the variables of a run's process; several on a GPU share its memory."""
     variables = process_variables(pinned, {**os.environ, **expected.variables})
     if not expected.gpus:

@@ -31,7 +31,10 @@ class Workers:
 
 
 def asked_workers(
-    workers: int | None, threads: int | None, ray: str | None = None, gpus_per_run: float = 0.0
+    workers: int | None,
+    threads: int | None,
+    ray: str | None = None,
+    gpus_per_run: float | None = None,
 ) -> Workers:
     """Return who does the runs, as asked for; a cluster is connected to.
 
@@ -54,7 +57,7 @@ def asked_workers(
         if number is not None:
             check_whole(**{name: number})
     if ray is None:
-        if gpus_per_run:
+        if gpus_per_run is not None:
             raise InputError(
                 "gpus-per-run: processes on this machine alone see all its GPUs; share them out "
                 "with --ray local"

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ncselect.environment import environment
+from ncselect.cluster import LOSSES, Cluster, Submitted
+from ncselect.environment import environment, machine_has_gpu
 from ncselect.execute import Job, complete
-from ncselect.node import Expected
+from ncselect.node import Expected, run_variables
+from ncselect.node_checks import token
+from ncselect.ray_connection import is_refusal
 from ncselect.spec import RunSpec, Settings
 from ncselect.store import RunStore
+from ncselect.task import Task
+from ncselect.types import Observation
 from ncselect.workers import asked_workers
 from zoo.datasets import prepare
 from zoo.errors import InputError
@@ -107,6 +114,7 @@ def found(tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,  # a cluster that hangs must not hold up the rest
     )
     (folder / "log.txt").write_text(done.stderr)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -142,14 +150,100 @@ def test_stopping_cancels_tasks_and_their_processes_and_keeps_what_was_observed(
     assert said["files left"] == []
 
 
-def test_runs_that_share_a_gpu_are_counted_and_told_so(found):
+def test_runs_that_share_a_gpu_are_counted_and_need_one_that_is_there(found):
     _, said = found
     told = said["gpus"]
     assert told["slots"] == 1  # two halves of a GPU, but one CPU
     assert told["device"] == "gpu"
-    assert told["CUDA_VISIBLE_DEVICES"] == "0"
-    assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
-    assert told["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.450"
+    if machine_has_gpu():
+        assert told["CUDA_VISIBLE_DEVICES"] == "0"
+        assert told["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    else:  # Ray counts what it was told of
+        assert "no GPU is there" in told["refused"]
+
+
+def test_a_run_that_waits_for_room_can_be_ended(found):
+    _, said = found
+    assert said["waited"] == ["waiting"]
+
+
+def test_what_a_cluster_has_is_not_guessed(found):
+    _, said = found
+    assert said["cpus"] == [1, 1]  # a stored run of eight threads finds no larger node
+    assert "gpus-per-run: nodes at 'auto' have GPUs" in said["no share"]
+    assert re.search("'local' came, but .* connected to '[0-9.]+:[0-9]+'", said["elsewhere"])
+
+
+@pytest.mark.parametrize(
+    ("gpus", "told"),
+    [
+        (0.0, {"CUDA_VISIBLE_DEVICES": "-1"}),
+        (0.5, {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.450"}),
+    ],
+)
+def test_a_run_is_told_its_share_of_a_gpu(gpus, told, tmp_path):
+    variables = run_variables(environment(1, gpu=gpus > 0), expected(tmp_path, gpus=gpus))
+    assert variables.items() >= told.items()
+
+
+def test_a_run_is_given_up_when_it_is_lost_again_and_again_without_an_epoch(tmp_path):
+    job = jobs(tmp_path)[0]
+    run = RunStore(tmp_path / "store").run(job.spec)
+    one = Submitted(0, Task(job, run, None, frozenset()))
+    assert LOSSES == 3
+    assert [one.is_given_up(), one.is_given_up()] == [False, False]
+    with run.writer() as writer:
+        for epoch in range(2):
+            writer.append(Observation(epoch, {}, 1.0), [])
+    assert [one.is_given_up() for _ in range(LOSSES)] == [False, False, True]
+    scored = Submitted(0, Task(job, None, None, frozenset()))
+    assert [scored.is_given_up() for _ in range(LOSSES)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("head", "'head' came; give auto"),
+        ("head:x", "'head:x' came; give auto"),
+        ("127.0.0.1:1", "no cluster at '127.0.0.1:1'.*refused"),
+        ("127.0.0.1:70000", "no cluster at '127.0.0.1:70000'"),
+        ("ray://127.0.0.1:1", "no cluster at 'ray://127.0.0.1:1'.*RAY_AUTH_MODE"),
+        (r"[::1]:1", r"no cluster at '\[::1\]:1' \((?!.*not known)"),
+    ],
+)
+def test_an_address_where_no_cluster_is_is_said_to_be_none(address, said):
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=said):
+        Cluster(address)
+
+
+def test_a_token_that_is_missing_is_said_to_be(tmp_path):
+    pytest.importorskip("ray")
+    variables = {name: one for name, one in os.environ.items() if not name.startswith("RAY_")}
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        asked = subprocess.run(
+            [sys.executable, "-c", f"from ncselect.cluster import Cluster; Cluster('{address}')"],
+            env={**variables, "HOME": str(tmp_path), "RAY_AUTH_MODE": "token"},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+    assert f"InputError: ray: the cluster at '{address}' and this machine differ" in asked.stderr
+    assert "RAY_AUTH_MODE=disabled" in asked.stderr
+
+
+def test_a_refusal_is_told_from_a_cluster_that_is_not_there():
+    reason = RuntimeError(
+        "Failed to connect to GCS. Last connection error: RpcError: RPC error: InvalidAuthToken: "
+        "Authentication token is missing or incorrect"
+    )  # what Ray 2.60 says of a token that differs
+    said = ConnectionError("Failed to connect to Ray cluster at 127.0.0.1:6379")
+    assert not is_refusal(said)
+    said.__cause__ = reason
+    assert is_refusal(said)
 
 
 def expected(folder, **changed):
@@ -182,9 +276,21 @@ def test_a_node_says_what_it_lacks(tmp_path):
             ({"files": frozenset({str(tmp_path / "images.bin")})}, "images.bin' is not there"),
             ({"environment": {**whole.environment, "keras": "3.0"}}, "keras .* for 3.0"),
             ({"variables": {"KERAS_BACKEND": "jax"}}, "backend jax for tensorflow"),
-            ({"gpus": 0.5}, "device gpu for cpu"),
+            ({"gpus": 0.5}, "device gpu for cpu" if machine_has_gpu() else "no GPU is there"),
         ]:
             assert re.search(said, expected(tmp_path, **changed).trouble())
+
+
+def test_a_store_without_file_locks_is_said_to_have_none(tmp_path, monkeypatch):
+    def none(_file, _how):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    asked = expected(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", none)  # every file system here has locks
+    assert "has no file locks there" in asked.trouble()
+    with pytest.raises(InputError, match="has no file locks"), token(tmp_path):
+        pass
+    assert [*tmp_path.glob(".cluster-*")] == []
 
 
 @pytest.mark.parametrize(
@@ -193,6 +299,7 @@ def test_a_node_says_what_it_lacks(tmp_path):
         ({"workers": 0}, "workers: 0 came"),
         ({"threads": 0}, "threads: 0 came"),
         ({"gpus_per_run": 0.5}, "--ray local"),
+        ({"gpus_per_run": 0.0}, "--ray local"),
         ({"ray": "auto", "gpus_per_run": 1.5}, "give 0, 1 or a part of one"),
         ({"ray": "nowhere:1", "gpus_per_run": -1}, "give 0, 1 or a part of one"),
     ],

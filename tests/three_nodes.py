@@ -15,10 +15,12 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster as Nodes
 
+import ncselect.cluster
 from ncselect.cluster import Cluster
 from ncselect.execute import Stopped, complete
 from ncselect.store import RunStore
 from tests.test_cluster import jobs, seen, shown
+from zoo.errors import InputError
 
 BEGAN = time.monotonic()
 HEAD = {"num_cpus": 1, "num_gpus": 1}  # Ray counts the GPUs that it is told of
@@ -45,7 +47,7 @@ def killed_mid_run(folder: Path, nodes: Nodes, cluster: Cluster) -> dict[str, ob
     events: list[tuple[str, str]] = []
 
     def watch(model: str, event: dict[str, object]) -> None:
-        if event["event"] != "progress":
+        if event["event"] not in ("progress", "waiting"):
             log(f"{model}: {event['event']} {event.get('epoch', '')}{event.get('error', '')}")
             events.append((model, str(event["event"])))
         if event["event"] != "observation" or event["epoch"] != 1 or killed:
@@ -79,8 +81,9 @@ def stopped_mid_run(folder: Path, cluster: Cluster) -> dict[str, object]:
 
 
 def seen_by_a_run_with_half_a_gpu(folder: Path) -> dict[str, object]:
-    """Begin a run that shares a GPU; return what its process is told of GPUs."""
+    """Begin a run that shares a GPU; return what its process is told of GPUs, or who refuses."""
     store, cluster = RunStore(folder / "gpus"), Cluster("auto", gpus=0.5)
+    of_cluster = {"slots": cluster.slots, "device": cluster.environment["device"]}
     wanted = jobs(folder)[1]
     wanted = replace(wanted, spec=replace(wanted.spec, environment=cluster.environment))
     told: dict[str, str] = {}
@@ -92,8 +95,42 @@ def seen_by_a_run_with_half_a_gpu(folder: Path) -> dict[str, object]:
             told.update(line.split("=", 1) for line in process.read_text().split("\0") if line)
             raise Stopped
 
-    complete([wanted], store, cluster=cluster, watch=watch)
-    return {"slots": cluster.slots, "device": cluster.environment["device"], **told}
+    try:
+        complete([wanted], store, cluster=cluster, watch=watch)
+    except InputError as error:
+        return {**of_cluster, "refused": str(error)}
+    return {**of_cluster, **told}
+
+
+def asleep() -> None:
+    """Take a place on a node."""
+    time.sleep(600)
+
+
+def ended_while_it_waits(folder: Path, cluster: Cluster) -> list[str]:
+    """Ask for a run while others have all room; end it when it is said to wait."""
+    ncselect.cluster.SILENCE = 1.0
+    others = [ray.remote(asleep).remote() for _ in range(cluster.slots)]
+    events: list[str] = []
+
+    def watch(_model: str, event: dict[str, object]) -> None:
+        events.append(str(event["event"]))
+        raise Stopped
+
+    log("a run waits for room")
+    complete(jobs(folder, seed=2)[:1], RunStore(folder / "store"), cluster=cluster, watch=watch)
+    for other in others:
+        ray.cancel(other, force=True)
+    return events
+
+
+def refused(**asked: object) -> str:
+    """Ask for a cluster that is not to be had; return what is said."""
+    try:
+        Cluster(**asked)
+    except InputError as error:
+        return str(error)
+    return "nothing"
 
 
 def main() -> None:
@@ -103,13 +140,17 @@ def main() -> None:
     for _ in range(2):
         nodes.add_node(num_cpus=1)
     os.environ["RAY_ADDRESS"] = nodes.address
-    cluster = Cluster("auto")
+    cluster = Cluster("auto", gpus=0)
     log(f"three nodes, room for {cluster.slots} runs")
     found = {
         "slots": cluster.slots,
+        "cpus": [cluster.cpus(threads) for threads in (1, 8)],
+        "no share": refused(address="auto"),
+        "elsewhere": refused(address="local", gpus=0),
         "lost": killed_mid_run(folder, nodes, cluster),
         "stopped": stopped_mid_run(folder, cluster),
         "slots left": cluster.slots,
+        "waited": ended_while_it_waits(folder, cluster),
         "gpus": seen_by_a_run_with_half_a_gpu(folder),
         "files left": [path.name for path in (folder / "store").glob(".cluster-*")],
     }
