@@ -40,9 +40,11 @@ class Course:
 def predicted_courses(ranking: Ranking) -> Mapping[str, Course]:
     """Return model → what its ranking's method predicts of the epochs to come.
 
-    The method is asked again with nearer horizons. Only ``combined`` answers that in no time, and
-    its answer is kept only if, asked with the horizon itself, it says of all candidates what the
-    ranking says: it does not where it was told a history, or where candidates were dropped.
+    The method is asked again with nearer horizons, of the whole pool: what it says of a candidate
+    depends on the others. That is ``STEPS`` answers at most; a page asks for them once. Only
+    ``combined`` is asked, and its answers are kept only if, asked with the horizon itself, it says
+    of all candidates what the ranking says: it does not where it was told a history, or where
+    candidates were dropped. Nothing is returned then.
     """
     seen = [
         ranking.records[row.model].observed(row.epochs)
@@ -52,8 +54,8 @@ def predicted_courses(ranking: Ranking) -> Mapping[str, Course]:
     start = max((record.epochs for record in seen), default=0)
     if ranking.method != Combined.name or not 0 < start < ranking.horizon:
         return {}
-    asked = [int(epoch) for epoch in np.geomspace(start + 1, ranking.horizon, STEPS).round()]
-    epochs = list(dict.fromkeys(asked))
+    asked = np.geomspace(start + 1, ranking.horizon, STEPS).round()
+    epochs = list(dict.fromkeys(asked.astype(int).tolist()))
     last = _answers(seen, ranking.horizon)
     if any(
         row.model not in last

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ncselect.capacitance_fits import asked_capacitance, capacitance_fits
+from ncselect.lost_runs import lost_runs
 from ncselect.methods.capacitance import Capacitance
 from ncselect.methods.pool import ACCURACY
 from ncselect.pareto import pareto_front
@@ -18,7 +18,6 @@ from ncselect.plots import (
     Dot,
     DotFigure,
     DotPanel,
-    Fit,
     FitFigure,
     Forecast,
     ForecastFigure,
@@ -29,7 +28,6 @@ from ncselect.plots import (
 )
 from ncselect.predicted_courses import Course, predicted_courses
 from ncselect.ranking_rows import Row
-from ncselect.types import RunRecord
 from zoo.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ INNER_LABEL, OUTER_LABEL = "50% interval", "80% interval"
 MOST = 12  # candidates with a panel of their own, the best
 MOST_FITS = 8
 NAMED_FROM = 5.0  # inches; dots in narrower figures are labelled with ranks
+CROWDED = 20  # dots beyond which only the front and those tied with the best are labelled
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class _Asked:
     ranking: Ranking
     width: float
     capacitance: Capacitance
+    courses: Mapping[str, Course] | None
 
     @property
     def horizon(self) -> int:
@@ -81,7 +81,12 @@ class _Asked:
 
 
 def ranking_figure(
-    kind: str, ranking: Ranking, *, width: float, capacitance: Capacitance | None = None
+    kind: str,
+    ranking: Ranking,
+    *,
+    width: float,
+    capacitance: Capacitance | None = None,
+    courses: Mapping[str, Course] | None = None,
 ) -> AnyFigure:
     """Return what a figure of a ranking shows.
 
@@ -94,7 +99,9 @@ def ranking_figure(
     width
         In inches.
     capacitance
-        How β_eff is read, for the kind ``capacitance``; the default definition if None.
+        How β_eff is read, for the kind ``capacitance``; as the ranking was asked if None.
+    courses
+        What ``predicted_courses`` says of the ranking, for the kind ``curves``; asked if None.
 
     Raises
     ------
@@ -107,7 +114,8 @@ def ranking_figure(
         raise UnknownNameError("kind", kind, KINDS)
     if not ranking.rows:
         raise InputError(f"{kind}: no candidate could be ranked")
-    return KINDS[kind](_Asked(ranking, width, capacitance or Capacitance()))
+    read = capacitance or asked_capacitance(ranking.asked)
+    return KINDS[kind](_Asked(ranking, width, read, courses))
 
 
 def _predictions(asked: _Asked) -> PredictionFigure:
@@ -144,9 +152,10 @@ def _curves(asked: _Asked) -> ForecastFigure:
     curves = {row.model: asked.curve(row.model) for row in rows}
     shown = [row for row in rows if curves[row.model][: row.epochs]][:MOST]
     if not shown:
+        _check_kept("curves", asked)
         raise InputError("curves: no epoch was observed; rank with --epochs 1 or more")
     horizon = asked.horizon or max(map(len, curves.values()))
-    courses = predicted_courses(asked.ranking)
+    courses = predicted_courses(asked.ranking) if asked.courses is None else asked.courses
     bands = {
         row.model: _band(row, curves[row.model][: row.epochs], asked, courses.get(row.model))
         for row in shown
@@ -220,6 +229,8 @@ def _tradeoff(
     """Return candidates as accuracy against what they cost; model → cost."""
     rows = [row for row in asked.ranking if row.model in costs]
     front = pareto_front([(costs[row.model], -asked.value(row)) for row in rows])
+    crowded = len(rows) > CROWDED
+    named = " Labelled: the front, and who is tied with the best." if crowded else ""
     return TradeoffFigure(
         tuple(
             TradeoffDot(
@@ -229,6 +240,7 @@ def _tradeoff(
                 *_interval(row, OUTER),
                 group=row.tie,
                 on_front=bool(best),
+                labelled=not crowded or bool(best) or row.tie == 1,
             )
             for row, best in zip(rows, front, strict=True)
         ),
@@ -236,14 +248,14 @@ def _tradeoff(
         y_label="predicted accuracy" if asked.predicts else f"score by {asked.ranking.method}",
         spread=OUTER_LABEL,
         width=asked.width,
-        caption=f"On the front is who has no other that is {beating}, and better in one."
-        f"{_ranks(asked)}",
+        caption=f"The front: no other candidate is at least {beating}.{named}{_ranks(asked)}",
     )
 
 
 def _capacitance(asked: _Asked) -> FitFigure:
     fits = capacitance_fits(asked.ranking, asked.capacitance)
     if not fits:
+        _check_kept("capacitance", asked)
         (signal,) = asked.capacitance.signals - {ACCURACY}
         raise InputError(
             f"capacitance: no run has two epochs with the signal {signal}; rank with --unit probe "
@@ -261,52 +273,16 @@ def _capacitance(asked: _Asked) -> FitFigure:
     )
 
 
-def capacitance_fits(ranking: Ranking, method: Capacitance) -> list[Fit]:
-    """Return the trajectories and the ridge line of every candidate that has them, best first.
-
-    The line is fitted in what had been observed when the ranking was made.
-    """
-    found = []
-    for row in ranking:
-        record = ranking.records.get(row.model)
-        if record is None or min(row.epochs, record.epochs) < method.least_epochs:
-            continue
-        recorded = set(record.observations[-1].signals)
-        if not method.signals <= recorded:
-            continue
-        try:
-            found.append(_fit(record, row.epochs, ranking.horizon, method))
-        except InputError:  # β_eff of a diverged run is not finite: it has no line
-            continue
-    return found
-
-
-def _fit(record: RunRecord, epochs: int, horizon: int, method: Capacitance) -> Fit:
-    window, line = method.fitted(record.observed(epochs))
-    known = "training-error" in record.observations[-1].signals
-    train = 1 - record.curve("training-error") if known else np.full(record.epochs, np.nan)
-    return Fit(
-        model=record.spec.model,
-        train=tuple(train.tolist()),
-        validation=tuple(record.curve(ACCURACY).tolist()),
-        beta=tuple(method.inputs(record).tolist()),
-        start=window.start + 1,
-        length=window.length,
-        bic=window.bic,
-        slope=line.slope,
-        predicted=line.mean,
-        sd=line.sd,
-        test=record.truth.get(horizon, math.nan),
-    )
-
-
 def _agreement(asked: _Asked) -> DotFigure:
+    if not asked.predicts:
+        raise InputError(f"agreement: {asked.ranking.method} gives an order, no accuracies")
     known = [
         (row, truth)
         for row in asked.ranking
         if math.isfinite(truth := asked.truth(row.model)) and math.isfinite(row.accuracy)
     ]
     if not known:
+        _check_kept("agreement", asked)
         raise InputError(
             f"agreement: no run with a predicted accuracy has reached epoch {asked.horizon}; "
             "runs go on with a larger --epochs"
@@ -323,6 +299,12 @@ def _agreement(asked: _Asked) -> DotFigure:
         width=min(asked.width, 5.3),
         caption=f"Bars: {OUTER_LABEL}.{_ranks(asked)}",
     )
+
+
+def _check_kept(kind: str, asked: _Asked) -> None:
+    """Raise an InputError if what is missing was in runs that the store no longer holds."""
+    if lost_runs(asked.ranking):
+        raise InputError(f"{kind}: the store no longer holds the runs that this is drawn from")
 
 
 def _interval(row: Row, reach: float) -> tuple[float, float]:

@@ -66,7 +66,7 @@ def made_kept(
         ranking = dataclasses.replace(ranking, rows=tuple(rows))
     ranking = dataclasses.replace(
         ranking, records={record.spec.model: record for record in records}, horizon=HORIZON,
-        name="digits-0123abcd", **changes,
+        name="digits-0123abcd", asked=tuple(methods), **changes,
     )  # fmt: skip
     return KeptRanking(
         name=ranking.name,

@@ -10,11 +10,14 @@ import pytest
 from made_kept import HORIZON, NAMES, made_kept, runs
 from matplotlib.figure import Figure
 
+from ncselect.capacitance_fits import capacitance_fits
+from ncselect.methods import parsed_method
 from ncselect.methods.capacitance import Capacitance
 from ncselect.methods.combined import Combined
 from ncselect.plots import drawn, save
 from ncselect.predicted_courses import predicted_courses
-from ncselect.ranking_figures import INNER, KINDS, OUTER, capacitance_fits, ranking_figure
+from ncselect.ranking import Ranking
+from ncselect.ranking_figures import INNER, KINDS, OUTER, ranking_figure
 from ncselect.types import Estimate, Estimates
 from zoo.errors import InputError, UnknownNameError
 
@@ -109,6 +112,48 @@ def test_lines_are_fitted_in_what_had_been_seen():
         assert (fit.slope, fit.predicted, fit.sd) == (line.slope, line.mean, line.sd)
         assert len(fit.beta) == len(fit.validation) == HORIZON
         assert fit.test == record.truth[HORIZON]
+
+
+def test_trajectories_end_at_the_horizon_however_far_runs_have_come():
+    longer = made_kept(runs(epochs=HORIZON + 15)).ranking
+    for fit in values("capacitance", longer).fits:
+        record = longer.records[fit.model]
+        assert len(fit.validation) == len(fit.beta) == len(fit.train) == HORIZON
+        assert fit.validation == tuple(record.curve("validation-accuracy")[:HORIZON])
+        assert fit.test == record.truth[HORIZON]
+
+
+def test_lines_are_fitted_as_the_ranking_was_asked():
+    text = "capacitance:window=3,definition=norm/exact/signed"
+    ranking = made_kept(methods=("combined", text)).ranking
+    figure = values("capacitance", ranking)
+    assert figure == values("capacitance", ranking, capacitance=parsed_method(text))
+    assert {fit.length for fit in figure.fits} == {3}
+    assert "norm/exact/signed" in figure.caption
+    read = Ranking.from_dict(ranking.to_dict(), records=ranking.records)
+    assert values("capacitance", read) == figure
+    assert {fit.length for fit in values("capacitance").fits} == {5}
+
+
+@pytest.mark.parametrize("kind", ["size", "latency"])
+def test_of_many_only_the_front_and_the_tied_are_labelled(kind):
+    rows = tuple(
+        dataclasses.replace(
+            RANKING[place % len(RANKING)], model=str(place), tie=1 + place // 3,
+            parameters=10**6 * (place + 1), latency_ms=1.0 + place,
+        )
+        for place in range(21)
+    )  # fmt: skip
+    figure = values(kind, dataclasses.replace(RANKING, rows=rows))
+    assert "Labelled: the front, and who is tied with the best." in figure.caption
+    for one in figure.dots:
+        assert one.labelled == (one.on_front or one.group == 1)
+    assert not all(one.labelled for one in figure.dots)
+    written = {text.get_text() for text in drawn(figure).axes[0].texts}
+    assert written == {one.label for one in figure.dots if one.labelled}
+    few = values(kind, dataclasses.replace(RANKING, rows=rows[:20]))
+    assert all(one.labelled for one in few.dots)
+    assert "Labelled" not in few.caption
 
 
 def test_agreement_has_those_whose_end_is_known():

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import itertools
 import json
+import math
 import os
 import re
 import subprocess
@@ -18,6 +19,9 @@ import numpy as np
 import pytest
 from made_kept import HORIZON, NAMES, made_kept, question, runs, stored
 
+from ncselect.lost_runs import lost_runs
+from ncselect.methods.combined import Combined
+from ncselect.predicted_courses import STEPS
 from ncselect.ranking_figures import KINDS, OUTER
 from ncselect.report.agreement import verdict
 from ncselect.report.asked import protocol_tables, python_call
@@ -26,6 +30,7 @@ from ncselect.report.inline_svg import VARIABLES
 from ncselect.report.page import report_page
 from ncselect.spec import Settings
 from ncselect.store import RunStore
+from ncselect.types import RunRecord
 from zoo.errors import InputError
 
 CSS = (Path(__file__).parents[1] / "ncselect/report/page.css").read_text()
@@ -176,7 +181,9 @@ def test_headings_tables_and_figures_have_their_words(page):
 
 
 def test_names_and_reasons_are_text_whatever_they_hold():
-    records = runs(HOSTILE)
+    *records, last = runs((*HOSTILE, "odd"))
+    odd = dataclasses.replace(last.spec, model="odd-\udc80")  # a file's name that is not UTF-8
+    records.append(dataclasses.replace(last, spec=odd))
     hostile = made_kept(records, failed={"<img src=x>": "</style><script>alert(3)</script>"},
                         command="rank '</code><script>'")  # fmt: skip
     page = Page(report_page(hostile, store="</code>"))
@@ -186,7 +193,7 @@ def test_names_and_reasons_are_text_whatever_they_hold():
     for _, attrs in page.elements:
         assert not [name for name in attrs if name.startswith("on")]
     shown = [row["model"] for row in page.table("ranking")]
-    assert {name.replace("\x00", "�") for name in HOSTILE} >= {
+    assert {re.sub("[\x00\udc80]", "�", name) for name in (*HOSTILE, odd.model)} == {
         name.replace("\x00", "�") for name in shown
     }
     assert page.table("failed") == [
@@ -260,6 +267,124 @@ def test_an_empty_ranking_has_a_page_too():
     page = Page(report_page(empty, store="runs"))
     assert page.text("p", **{"class": "answer"}) == ["No candidate could be ranked."]
     assert page.table("failed") == [{"model": "a", "reason": "no weights"}]
+    assert not [one for one in page.all("table") if one["id"] == "table-ranking"]
+    (told,) = page.text("section", id="ranking")
+    assert "No candidate could be ranked." in told
+
+
+def test_a_pool_of_sixty_is_asked_once_an_epoch(monkeypatch):
+    kept = made_kept(runs([f"network-{place}" for place in range(60)]), methods=("combined",))
+    asked, answer = [], Combined.estimate
+
+    def counted(self, records):
+        asked.append((self.horizon, len(records)))
+        return answer(self, records)
+
+    monkeypatch.setattr(Combined, "estimate", counted)
+    page = Page(report_page(kept, store="runs"))
+    assert len(asked) == len(set(asked)) <= STEPS
+    assert {count for _, count in asked} == {60}
+    assert len(page.table("ranking")) == 60
+    assert "The best 12 of 60." in page.text("figure", id="figure-curves")[0]
+
+
+def test_runs_that_the_store_has_lost_are_named_and_nothing_else_is_blamed():
+    records = runs(truth=False)
+    kept = made_kept(records, methods=("combined", "capacitance"))
+    lost = {one.spec.model: RunRecord(one.spec) for one in records}
+    for whom in (NAMES[:1], NAMES):
+        now = {**kept.ranking.records, **{name: lost[name] for name in whom}}
+        gone = dataclasses.replace(kept.ranking, records=now)
+        page = Page(report_page(dataclasses.replace(kept, ranking=gone), store="runs"))
+        (told,) = page.text("section", id="warnings")
+        listed = [row.model for row in kept.ranking if row.model in whom]
+        assert f"no longer holds the runs of {', '.join(listed)}; their curves and truth" in told
+    for name in ("curves", "capacitance", "agreement"):
+        (said,) = page.text("section", id=name)
+        assert "The store no longer holds" in said
+        assert "--epochs" not in said
+    (whole,) = made_warnings(kept)
+    assert "no longer" not in whole
+
+
+def made_warnings(kept):
+    return Page(report_page(kept, store="runs")).text("main")
+
+
+def test_runs_that_early_stopping_has_ended_are_not_lost():
+    first, second = runs(NAMES[:2], settings=Settings(patience=1), truth=False)
+    falling = [
+        dataclasses.replace(
+            seen, signals={**seen.signals, "validation-accuracy": 0.3 - 0.1 * seen.epoch}
+        )
+        for seen in first.observations[:3]
+    ]
+    stopped = dataclasses.replace(first, observations=tuple(falling))
+    assert stopped.has_stopped
+    ranking = made_kept([stopped, second], methods=("best-value",)).ranking
+    assert {row.epochs for row in ranking} == {5}
+    assert lost_runs(ranking) == []
+
+
+@pytest.mark.parametrize(("off", "doubted"), [(0.0, False), (0.3, True)])
+def test_what_it_came_to_is_said_beside_what_was_predicted(off, doubted):
+    kept = made_kept(methods=("combined",))
+    truth = {row.model: min(1.0, row.accuracy + off) for row in kept.ranking}
+    records = {
+        name: dataclasses.replace(one, truth={HORIZON: truth[name]})
+        for name, one in kept.ranking.records.items()
+    }
+    rows = tuple(dataclasses.replace(row, sd=0.01) for row in kept.ranking)
+    came = dataclasses.replace(kept.ranking, records=records, rows=rows)
+    page = Page(report_page(dataclasses.replace(kept, ranking=came), store="runs"))
+    facts = dict(zip(page.text("dt"), page.text("dd"), strict=True))
+    assert facts["came to"] == f"{truth[came.best]:.3f}"
+    told = "".join(page.text("section", id="warnings"))
+    sentence = "Of 4 predicted accuracies 0 are within their 80% interval, where 3.2 were to be"
+    assert (sentence in told) == doubted
+    assert ("intervals are too narrow" in told) == doubted
+
+
+def test_coverage_is_doubted_where_chance_would_hardly_give_it():
+    from scipy.stats import binom
+
+    kept = made_kept(methods=("combined",))
+    for inside in range(len(NAMES) + 1):
+        truth = {
+            row.model: row.accuracy if place < inside else row.accuracy - 5 * row.sd
+            for place, row in enumerate(kept.ranking)
+        }
+        records = {
+            name: dataclasses.replace(one, truth={HORIZON: truth[name]})
+            for name, one in kept.ranking.records.items()
+        }
+        ranking = dataclasses.replace(kept.ranking, records=records)
+        judged = verdict(dataclasses.replace(kept, ranking=ranking), OUTER)
+        assert judged.inside == (inside, 4)
+        assert judged.implausible == (binom.cdf(inside, 4, 0.8) < 0.05)
+
+
+def test_a_method_that_only_orders_is_judged_by_its_order():
+    kept = made_kept(methods=("imagenet-top1", "best-value"))
+    rows = list(kept.ranking)
+    beside = {"best-value": math.nan}
+    rows[0] = dataclasses.replace(rows[0], beside=beside)
+    ranking = dataclasses.replace(kept.ranking, rows=tuple(rows))
+    page = Page(report_page(dataclasses.replace(kept, ranking=ranking), store="runs"))
+    (told,) = page.text("section", id="agreement")
+    assert "Imagenet-top1 gives an order, no accuracies." in told
+    assert "larger --epochs" not in told
+    judged = {row["method"]: row["candidates"] for row in page.table("verdict")}
+    assert judged == {"imagenet-top1": "4", "best-value": "3"}
+
+
+def test_the_page_names_the_threads_that_the_runs_had(text):
+    assert "number of threads (1) give the same numbers" in text
+
+
+def test_a_question_without_methods_has_a_page_too(kept):
+    unnamed = dataclasses.replace(kept, question={**kept.question, "method": None})
+    assert "β_eff by epoch" in report_page(unnamed, store="runs")
 
 
 def test_settings_that_differ_are_all_named():
@@ -345,6 +470,9 @@ def test_a_page_replaces_only_a_page(tmp_path, text):
     assert path.read_text() == "<html>my thesis</html>"
     with pytest.raises(InputError, match="is a folder"):
         check_page(tmp_path)
+    path.write_bytes(b"x" * 5000 + b'<meta name="generator" content="ncselect')
+    with pytest.raises(InputError, match="was not made by"):
+        check_page(path)
     with pytest.raises(InputError, match="there is no folder"):
         check_page(tmp_path / "nowhere" / "report.html")
 

@@ -43,6 +43,8 @@ class TradeoffDot:
         Number of the candidates that cannot be told apart, 1 for the best's; 0 for none.
     on_front
         Whether no candidate is as cheap and better, or as good and cheaper.
+    labelled
+        Whether its label is written.
     """
 
     label: str
@@ -52,6 +54,7 @@ class TradeoffDot:
     high: float = float("nan")
     group: int = 0
     on_front: bool = False
+    labelled: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def draw_tradeoff(values: TradeoffFigure) -> Figure:
         label_dots(
             axes,
             [(dot.cost, dot.value) for dot in values.dots],
-            [verbatim(dot.label) for dot in values.dots],
+            [verbatim(dot.label) if dot.labelled else "" for dot in values.dots],
             [
                 *(
                     ((dot.cost, dot.low), (dot.cost, dot.high))

@@ -13,6 +13,8 @@ from ncselect.numerics.predicted import Predicted
 from ncselect.report.tables import Cell, Column, Table, number, words
 
 LEAST = 2  # candidates that an order takes
+SHARE = 0.8  # of the truths that the checked interval should hold
+IMPLAUSIBLE = 0.05  # chance below which too few of them are inside
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Verdict:
     inside
         Of the known ones with a predicted spread how many lie in the central 80%, and how many
         there are.
+    implausible
+        Whether so few would be inside in less than one of twenty pools, were the intervals right.
     table
         Measures of each method; None below two known candidates.
     """
@@ -38,6 +42,7 @@ class Verdict:
     candidates: int
     best: str
     inside: tuple[int, int]
+    implausible: bool
     table: Table | None
 
 
@@ -67,13 +72,26 @@ def verdict(kept: KeptRanking, reach: float) -> Verdict:
             for name in ranking.others
         },
     }
-    judged = {name: found for name, found in scores.items() if len(found) >= LEAST}
+    finite = {
+        name: {model: score for model, score in found.items() if math.isfinite(score)}
+        for name, found in scores.items()
+    }
+    judged = {name: found for name, found in finite.items() if len(found) >= LEAST}
     return Verdict(
         known=len(rows),
         candidates=len(ranking),
         best=max(rows, key=lambda row: truth[row.model]).model if rows else "",
         inside=(inside, len(spreads)),
+        implausible=_chance(inside, len(spreads)) < IMPLAUSIBLE,
         table=_table(judged, truth, kept.horizon) if judged else None,
+    )
+
+
+def _chance(inside: int, of: int) -> float:
+    """Return how probable it is that no more than so many lie inside, each with ``SHARE``."""
+    return sum(
+        math.comb(of, count) * SHARE**count * (1 - SHARE) ** (of - count)
+        for count in range(inside + 1)
     )
 
 

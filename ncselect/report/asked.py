@@ -84,6 +84,12 @@ def candidates_table(kept: KeptRanking) -> Table:
     return without_empty(table)
 
 
+def threads(kept: KeptRanking) -> str:
+    """Return the numbers of threads that the runs had, as text; empty where none is recorded."""
+    had = {spec.environment.get("threads") for spec in kept.specs.values()} - {None}
+    return ", ".join(sorted(map(str, had)))
+
+
 def seeds(kept: KeptRanking) -> str:
     """Return the seeds of the runs, as text."""
     return ", ".join(str(seed) for seed in sorted({spec.seed for spec in kept.specs.values()}))

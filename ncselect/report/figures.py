@@ -7,9 +7,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ncselect.capacitance_fits import asked_capacitance
 from ncselect.kept_ranking import KeptRanking
-from ncselect.methods import METHODS, parsed_method
-from ncselect.methods.capacitance import Capacitance
 from ncselect.plots import (
     AnyFigure,
     DotFigure,
@@ -18,6 +17,7 @@ from ncselect.plots import (
     PredictionFigure,
     TradeoffFigure,
 )
+from ncselect.predicted_courses import Course
 from ncselect.ranking_figures import ranking_figure
 from ncselect.report.inline_svg import inline_svg
 from zoo.errors import InputError
@@ -61,7 +61,9 @@ class PageFigure:
     missing: str = ""
 
 
-def page_figure(kind: str, title: str, kept: KeptRanking) -> PageFigure:
+def page_figure(
+    kind: str, title: str, kept: KeptRanking, courses: Mapping[str, Course]
+) -> PageFigure:
     """Return a figure of the page.
 
     Parameters
@@ -72,12 +74,15 @@ def page_figure(kind: str, title: str, kept: KeptRanking) -> PageFigure:
         What it shows, in a few words.
     kept
         The ranking.
+    courses
+        What ``predicted_courses`` says of it.
     """
+    read = asked_capacitance(kept.question.get("method"))
     views = {}
     for name, width in (("wide", WIDE), ("narrow", NARROW)):
         try:
             values = ranking_figure(
-                kind, kept.ranking, width=width, capacitance=capacitance_asked(kept)
+                kind, kept.ranking, width=width, capacitance=read, courses=courses
             )
         except InputError as nothing:
             _, _, reason = str(nothing).partition(": ")
@@ -90,18 +95,6 @@ def page_figure(kind: str, title: str, kept: KeptRanking) -> PageFigure:
         )
         views[name] = View(svg, values.caption)
     return PageFigure(kind, views)
-
-
-def capacitance_asked(kept: KeptRanking) -> Capacitance:
-    """Return how β_eff is to be read: as the first ``capacitance`` among the methods asked."""
-    methods = kept.question.get("method", ())
-    for text in [methods] if isinstance(methods, str) else methods:
-        name = str(text).partition(":")[0]
-        if name == Capacitance.name and name in METHODS:
-            asked = parsed_method(text)
-            if isinstance(asked, Capacitance):
-                return asked
-    return Capacitance()
 
 
 def description(values: AnyFigure, kept: KeptRanking) -> str:
@@ -123,6 +116,7 @@ def description(values: AnyFigure, kept: KeptRanking) -> str:
                 f"{names.get(dot.label, dot.label)}: {dot.cost:.3g} and {dot.value:.3f}"
                 + (", on the Pareto front" if dot.on_front else "")
                 for dot in values.dots
+                if math.isfinite(dot.value)
             ]
         case FitFigure():
             said = [
@@ -148,6 +142,8 @@ def _names(kept: KeptRanking) -> dict[str, str]:
 
 
 def _spoken(value: float, ends: tuple[float, float]) -> str:
+    if not math.isfinite(value):
+        return "not known"
     if not all(map(math.isfinite, ends)):
         return f"{value:.3f}"
     return f"{value:.3f}, 80% interval {ends[0]:.3f} to {ends[1]:.3f}"

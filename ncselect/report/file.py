@@ -20,10 +20,20 @@ def check_page(path: Path) -> None:
         raise InputError(f"out: '{path}' is a folder; name a file, such as {path / 'report.html'}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"out: there is no folder '{path.absolute().parent}'; make it first")
-    if path.exists() and _MARK.encode() not in path.read_bytes()[:_HEAD]:
+    if path.exists() and _MARK.encode() not in _head(path):
         raise InputError(
             f"out: '{path}' is there and was not made by 'ncselect report'; name another file"
         )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError as error:
+        raise InputError(
+            f"out: '{path}' is there and cannot be read ({error.strerror}); name another file"
+        ) from error
 
 
 def write_page(path: Path, text: str) -> None:

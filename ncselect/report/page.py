@@ -5,25 +5,30 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 import shlex
 from importlib import metadata, resources
 from typing import Any
 from urllib.parse import quote
 
 from ncselect import __version__
+from ncselect.capacitance_fits import asked_capacitance, capacitance_fits
 from ncselect.kept_ranking import KeptRanking
+from ncselect.lost_runs import lost_runs
+from ncselect.predicted_courses import predicted_courses
 from ncselect.ranking import Ranking
-from ncselect.ranking_figures import OUTER, OUTER_LABEL, capacitance_fits
+from ncselect.ranking_figures import OUTER, OUTER_LABEL
 from ncselect.ranking_rows import row_notes
-from ncselect.report.agreement import Verdict, verdict
+from ncselect.report.agreement import SHARE, Verdict, verdict
 from ncselect.report.asked import (
     candidates_table,
     protocol_tables,
     python_call,
     question_table,
     seeds,
+    threads,
 )
-from ncselect.report.figures import capacitance_asked, page_figure
+from ncselect.report.figures import page_figure
 from ncselect.report.ranked_table import (
     decisions_table,
     failed_table,
@@ -57,19 +62,21 @@ def report_page(kept: KeptRanking, *, store: str) -> str:
     script = _file("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_file("page.html.jinja"))
-    return template.render(
+    page = template.render(
         css=_file("page.css"),
         js=script,
         script_digest=_digest(script),
         generator=f"ncselect {__version__}",
         **_content(kept, store),
     )
+    return _encodable(page)
 
 
 def _content(kept: KeptRanking, store: str) -> dict[str, Any]:
     ranking = kept.ranking
-    figures = {kind: page_figure(kind, title, kept) for kind, title in _TITLES.items()}
-    fits = capacitance_fits(ranking, capacitance_asked(kept))
+    courses = predicted_courses(ranking)
+    figures = {kind: page_figure(kind, title, kept, courses) for kind, title in _TITLES.items()}
+    fits = capacitance_fits(ranking, asked_capacitance(kept.question.get("method")))
     judged = verdict(kept, OUTER)
     timed = any(math.isfinite(row.latency_ms) for row in ranking)
     parts = {
@@ -78,7 +85,7 @@ def _content(kept: KeptRanking, store: str) -> dict[str, Any]:
         "decisions": decisions_table(ranking),
         "failed": failed_table(ranking),
     }
-    warnings = [*row_notes(ranking.rows), *ranking.notes]
+    warnings = [*_doubts(judged, kept), *row_notes(ranking.rows), *ranking.notes]
     command = kept.question.get("command") or ""
     return {
         "name": kept.name,
@@ -86,10 +93,10 @@ def _content(kept: KeptRanking, store: str) -> dict[str, Any]:
         "made": kept.made.replace("T", " ").replace("+00:00", " UTC"),
         "answer": ranking.advice,
         "facts": _facts(kept),
-        "contents": _contents(bool(warnings), timed, parts),
+        "headings": _headings(bool(warnings), timed, parts),
         "warnings": warnings,
         "ranked": ranked_table(kept),
-        "csv": f"data:text/csv;charset=utf-8,{quote(ranking.to_csv())}",
+        "csv": f"data:text/csv;charset=utf-8,{quote(_encodable(ranking.to_csv()))}",
         "json": f"data:application/json,{quote(ranking.to_json())}",
         "reading": _reading(ranking),
         "figures": figures,
@@ -128,6 +135,9 @@ def _facts(kept: KeptRanking) -> list[tuple[str, str]]:
             facts.append(("P(best)", f"{first.p_best:.2f}"))
         if math.isfinite(first.accuracy):
             facts.append(("predicted accuracy", f"{first.accuracy:.3f}"))
+        record = ranking.records.get(first.model)
+        if record is not None and kept.horizon in record.truth:
+            facts.append(("came to", f"{record.truth[kept.horizon]:.3f}"))
         tied = sum(row.tie == first.tie for row in ranking.rows[1:]) if first.tie else 0
         if first.tie:
             facts.append(("tied with it", str(tied)))
@@ -148,7 +158,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _contents(warned: bool, timed: bool, parts: dict[str, Any]) -> list[tuple[str, str]]:
+def _headings(warned: bool, timed: bool, parts: dict[str, Any]) -> dict[str, str]:
+    """Return a section's id → its heading, in order, of those that the page has."""
     sections = [
         ("warnings", "Keep in mind", warned),
         ("ranking", "Ranking", True),
@@ -158,12 +169,34 @@ def _contents(warned: bool, timed: bool, parts: dict[str, Any]) -> list[tuple[st
         ("latency", "Accuracy against latency", timed),
         ("capacitance", "Neural capacitance", True),
         ("agreement", "Agreement with the truth", True),
-        ("decisions", "Who was dropped", parts["decisions"]),
+        ("decisions", "Who was dropped, and when", parts["decisions"]),
         ("failed", "Failed candidates", parts["failed"]),
         ("reproduce", "How to reproduce", True),
         ("settings", "Every setting", True),
     ]
-    return [(name, heading) for name, heading, there in sections if there]
+    return {name: heading for name, heading, there in sections if there}
+
+
+def _doubts(judged: Verdict, kept: KeptRanking) -> list[str]:
+    """Return why the page, or what was predicted, is to be read with care."""
+    said = []
+    lost = lost_runs(kept.ranking)
+    if lost:
+        said.append(
+            f"The store no longer holds the runs of {', '.join(lost)}; their curves and truth are "
+            "missing. The command below trains them again."
+        )
+    if judged.implausible:
+        said.append(f"{_coverage(judged)} The intervals are too narrow here.")
+    return said
+
+
+def _coverage(judged: Verdict) -> str:
+    inside, of = judged.inside
+    return (
+        f"Of {of} predicted accuracies {inside} {'is' if inside == 1 else 'are'} within their "
+        f"{OUTER_LABEL}, where {SHARE * of:.1f} were to be expected."
+    )
 
 
 def _reading(ranking: Ranking) -> list[tuple[str, str]]:
@@ -187,6 +220,11 @@ def _reading(ranking: Ranking) -> list[tuple[str, str]]:
 
 
 def _truth(judged: Verdict, kept: KeptRanking) -> list[str]:
+    if not judged.known and lost_runs(kept.ranking):
+        return [
+            "The store no longer holds all of these runs, and none that it holds has reached epoch "
+            f"{kept.horizon}."
+        ]
     if not judged.known:
         return [
             f"No run has reached epoch {kept.horizon} yet, so that nobody knows how good this "
@@ -198,21 +236,19 @@ def _truth(judged: Verdict, kept: KeptRanking) -> list[str]:
         f"{kept.horizon}, and their test accuracy was measured. The most accurate of them is "
         f"{judged.best}."
     ]
-    inside, of = judged.inside
-    if of:
-        said.append(
-            f"Of {of} predicted accuracies {inside} are within their {OUTER_LABEL}, where "
-            f"{0.8 * of:.1f} were to be expected."
-        )
+    if judged.inside[1]:
+        said.append(_coverage(judged))
     return said
 
 
 def _reproduced(kept: KeptRanking, *, typed: bool) -> str:
     how = "command" if typed else "call, with the objects that it was given,"
+    had = threads(kept)
+    number = f" ({had})" if had else ""
     return (
         f"The {how} below asks the same again; what the store holds is not trained again. Seed "
-        f"{seeds(kept)}; the same seed, versions, backend and number of threads give the same "
-        "numbers."
+        f"{seeds(kept)}; the same seed, versions, backend and number of threads{number} give the "
+        "same numbers."
     )
 
 
@@ -228,6 +264,11 @@ def _versions() -> dict[str, str]:
 
 def _file(name: str) -> str:
     return resources.files("ncselect.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _encodable(text: str) -> str:
+    """Return a text with a mark in place of what UTF-8 does not have, as odd file names hold."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _digest(script: str) -> str:
