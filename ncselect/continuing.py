@@ -7,7 +7,7 @@ from typing import Any
 
 from ncselect.environment import environment
 from ncselect.execute import Job
-from ncselect.pretrained import stored_network
+from ncselect.pretrained import deleting, stored_network
 from ncselect.spec import RunSpec
 from ncselect.store import RunStore
 from ncselect.types import RunRecord
@@ -38,11 +38,6 @@ def check_probe_run(spec: RunSpec, store: RunStore, horizon: int) -> None:
         raise InputError(
             f"head: the run of {spec.model} failed ({record.error}); give --head fresh"
         )
-    if record.epochs > horizon:
-        raise InputError(
-            f"epochs: the run of {spec.model} has gone on to epoch {record.epochs}, {horizon} "
-            "came; give as many epochs, or --head fresh"
-        )
     here = environment(int(began["threads"]))
     differing = [name for name in {**began, **here} if began.get(name) != here.get(name)]
     if differing and record.epochs < horizon:
@@ -55,21 +50,32 @@ def check_probe_run(spec: RunSpec, store: RunStore, horizon: int) -> None:
 
 
 def check_can_be_saved(job: Job, store: RunStore) -> None:
-    """Refuse a run that has ended and left nothing that could be saved."""
+    """Refuse a run that is beyond the horizon, or has ended and left nothing to be saved."""
     run = store.find(job.spec)
-    if run is None or run.can_continue or stored_network(Path(job.saves or "")) is not None:
+    if run is None or stored_network(Path(job.saves or "")) is not None:
         return
     record = run.record()
+    instead = "--head fresh" if job.spec.settings.unit == "probe" else "another --seed"
+    if run.can_continue:
+        if record.epochs > job.horizon:
+            raise InputError(
+                f"epochs: {job.horizon} came, but the run of {job.spec.model} has gone on to epoch "
+                f"{record.epochs}; give --epochs {record.epochs} or more, or {instead}"
+            )
+        return
     if record.status == "failed":
         raise InputError(
             f"model: the run of {job.spec.model} failed ({record.error}); train it otherwise, such "
             "as with a smaller --learning-rate"
         )
     saved = record.facts.get("network_file")
-    copy = f"it was saved as '{saved}': copy that file, or " if saved else ""
+    copy = f"it was saved as '{saved}': copy that file, or " if _is_there(saved) else ""
     raise InputError(
         f"out: the run of {job.spec.model} has ended at epoch {record.epochs} and its checkpoint "
-        f"is gone; {copy}delete it with 'ncselect runs --store {store.folder} --delete "
-        f"{run.key}' to train it anew, with --keep to keep the checkpoint, or give "
-        + ("--head fresh" if job.spec.settings.unit == "probe" else "another --seed")
+        f"is gone; {copy}delete the run with '{deleting(run)}' to train it anew, with --keep to "
+        f"keep the checkpoint, or give {instead}"
     )
+
+
+def _is_there(saved: str | None) -> bool:
+    return saved is not None and Path(saved).exists()

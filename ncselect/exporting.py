@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ncselect.pretrained import PretrainedNetwork, stored_network
+from ncselect.pretrained import PretrainedNetwork, card_file, facts_file, stored_network
 from ncselect.processes import with_this_package
 from ncselect.run import replace_text
 from ncselect.store import check_writable
@@ -135,6 +135,11 @@ def asked_export(format: str, folder: str | Path, file: Path) -> Export:
             f"export: {format} needs {' and '.join(absent)}; pip install 'ncselect[onnx]'"
         )
     place = Path(folder).expanduser().absolute()
+    written = (file, facts_file(file), card_file(file))
+    if place.resolve() in [*file.resolve().parents, *(one.resolve() for one in written)]:
+        raise InputError(
+            f"export: '{place}' is where '{file.name}' goes, or above it; name another folder"
+        )
     try:
         check_writable(place.parent)
     except OSError as error:

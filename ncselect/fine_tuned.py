@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ncselect.exporting import asked_export
 from ncselect.model_card import model_card
-from ncselect.pretrained import PretrainedNetwork, stored_network
+from ncselect.pretrained import PretrainedNetwork, card_file
 from ncselect.run import replace_text
 
 if TYPE_CHECKING:
@@ -23,12 +24,9 @@ class FineTuned:
     ----------
     network
         What was saved, with all that decided it.
-    notes
-        What a person should know of the images.
     """
 
     network: PretrainedNetwork
-    notes: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -67,13 +65,47 @@ class FineTuned:
 
         return load_safely(self.file, self.network.spec.model)
 
-    def keep(self) -> None:
-        """Write the facts and the model card beside the file, where they are not there yet."""
-        if stored_network(self.file) != self.network:
-            self.network.keep()
-        text = model_card(self.network)
-        if not self.card.exists() or self.card.read_text(encoding="utf-8") != text:
-            replace_text(self.card, text)
+    def export(self, format: str, folder: str | Path) -> Path:
+        """Write the network in another format; nothing, if that has been done.
+
+        Parameters
+        ----------
+        format
+            ``saved-model`` or ``onnx``.
+        folder
+            Where to: one that is not there, is empty, or has this very export.
+
+        Returns
+        -------
+        Path
+            The folder: the network, and ``classes.json`` with the names of its classes.
+
+        Raises
+        ------
+        InputError
+            If the format or the folder cannot be used.
+        ncselect.exporting.ExportError
+            If the format cannot hold the network.
+        """
+        export = asked_export(format, folder, self.file)
+        export.write(self.network)
+        return export.folder
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the images, and of the card if it was edited."""
+        if not self.card.exists() or self.card.read_bytes() == model_card(self.network).encode():
+            return self.network.notes
+        return (
+            *self.network.notes,
+            f"'{self.card.name}' is not as it was written, and is left as it is; delete it to have "
+            "it written again.",
+        )
+
+    def keep_card(self) -> None:
+        """Write the model card beside the file, if there is none."""
+        if not self.card.exists():
+            replace_text(self.card, model_card(self.network))
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -114,8 +146,3 @@ class FineTuned:
             Text(f"Saved as {self.file}, its card as {self.card.name}.", style="bold"),
             Text(f"Next: keras.models.load_model({str(self.file)!r}).predict(images)"),
         )
-
-
-def card_file(file: Path) -> Path:
-    """Return where a network's model card lies."""
-    return file.with_suffix(".md")

@@ -13,11 +13,11 @@ from ncselect.arguments import check_seed, check_settings, check_whole
 from ncselect.continuing import check_as_it_began, check_can_be_saved, check_probe_run
 from ncselect.environment import available_cores, environment
 from ncselect.execute import Job, Watch, complete
-from ncselect.fine_tuned import FineTuned, card_file
+from ncselect.fine_tuned import FineTuned
 from ncselect.jobs import is_saved
 from ncselect.kept_ranking import KeptRanking, kept_ranking
 from ncselect.plan import Plan, planned, saved_already
-from ncselect.pretrained import facts_file, stored_network
+from ncselect.pretrained import card_file, stored_network
 from ncselect.progress import Progress
 from ncselect.ranking import Ranking
 from ncselect.spec import RunSpec
@@ -26,10 +26,7 @@ from zoo.datasets import Dataset
 from zoo.errors import InputError, UnknownNameError
 from zoo.models import Candidate
 
-HEADS = {
-    "fresh": "a new trained dense layer on the network's own weights, with early stopping",
-    "ncp": "the frozen probe unit that it was ranked below: its run goes on to the horizon",
-}
+HEADS = ("fresh", "ncp")
 PATIENCE = 5
 
 
@@ -93,9 +90,11 @@ class FineTuning:
                 raise FineTuningError(f"{self.job.spec.model}: {record.error}")
         network = stored_network(self.file)
         assert network is not None  # it is there
-        network = dataclasses.replace(network, ranking=self.ranked)
-        done = FineTuned(network, self.notes)
-        done.keep()
+        if not network.ranking:  # what it came from first is told; its card may have been edited
+            network = dataclasses.replace(network, ranking=self.ranked, notes=self.notes)
+            network.keep()
+        done = FineTuned(network)
+        done.keep_card()
         return done
 
 
@@ -109,7 +108,7 @@ def fine_tuning(
     patience: int | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
-    store: str | Path = "runs",
+    store: str | Path | None = None,
     keep: bool = False,
 ) -> FineTuning:
     """Check every argument, find the ranking and its images; train and write nothing.
@@ -121,14 +120,15 @@ def fine_tuning(
     InputError
         For any argument that cannot be used; nothing has been trained or lost.
     """
+    _check_texts(model, head)
     if head not in HEADS:
         raise UnknownNameError("head", head, HEADS)
     if epochs is not None:
         check_whole(epochs=epochs)
     if seed is not None:
         check_seed(seed)
-    run_store = RunStore(store, create=False)
-    kept = kept_ranking(run_store, _name(ranking))
+    file = _file(out)
+    kept, run_store = _kept(ranking, store)
     model = _best(kept) if model is None else model
     if model not in kept.specs:
         raise UnknownNameError("model", model, kept.specs)
@@ -143,7 +143,6 @@ def fine_tuning(
         check_probe_run(spec, run_store, horizon)
     else:
         spec = _with_fresh_head(spec, patience=patience, learning_rate=learning_rate, seed=seed)
-    file = _file(out)
     job = Job(
         spec=spec,
         candidate=candidate.to_json(),
@@ -154,7 +153,7 @@ def fine_tuning(
         saves=str(file),
         resizes=True,
     )
-    _check_place(file, job)
+    _check_place(file, job, run_store)
     check_can_be_saved(job, run_store)
     return FineTuning(job, run_store, _ranked(kept, model), dataset.notes)
 
@@ -169,7 +168,7 @@ def finetune(
     patience: int | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
-    store: str | Path = "runs",
+    store: str | Path | None = None,
     keep: bool = False,
     progress: bool = True,
 ) -> FineTuned:
@@ -200,7 +199,8 @@ def finetune(
     learning_rate, seed
         Of ``fresh``; by default those of the ranking's runs.
     store
-        Folder of the ranking and its runs; an interrupted training goes on from its last epoch.
+        Folder of the ranking and its runs; by default where ``ranking`` is kept, or ``runs``. An
+        interrupted training goes on from its last epoch.
     keep
         Keep the checkpoint of the run when the network is saved.
     progress
@@ -242,12 +242,29 @@ def finetune(
         return stage.finetuned(watch=watch)
 
 
-def _name(ranking: Ranking | str | None) -> str | None:
-    if not isinstance(ranking, Ranking):
-        return ranking
-    if not ranking.name:
-        raise InputError("ranking: it is not kept in a store; give one that select() has returned")
-    return ranking.name
+def _check_texts(model: object, head: object) -> None:
+    if model is not None and not isinstance(model, str):
+        raise InputError(f"model: {model!r} came; give the name of one of the candidates")
+    if not isinstance(head, str):
+        raise InputError(f"head: {head!r} came; give 'fresh' or 'ncp'")
+
+
+def _kept(ranking: Ranking | str | None, store: str | Path | None) -> tuple[KeptRanking, RunStore]:
+    """Return what was kept of a ranking, with the rows of the one that is given, and its store."""
+    if isinstance(ranking, Ranking):
+        if not ranking.name:
+            raise InputError(
+                "ranking: it is not kept in a store; give one that select() has returned"
+            )
+        run_store = RunStore(store or ranking.store or "runs", create=False)
+        kept = kept_ranking(run_store, ranking.name)
+        return dataclasses.replace(kept, ranking=ranking), run_store
+    if ranking is not None and not isinstance(ranking, str):
+        raise InputError(
+            f"ranking: {ranking!r} came; give what select() has returned, or the name of a kept one"
+        )
+    run_store = RunStore(store or "runs", create=False)
+    return kept_ranking(run_store, ranking), run_store
 
 
 def _best(kept: KeptRanking) -> str:
@@ -289,6 +306,7 @@ def _with_fresh_head(
         spec.settings,
         unit="classifier",
         patience=PATIENCE if patience is None else patience,
+        observation_steps=0,  # patience and horizon count epochs
         restore_best=True,
         learning_rate=spec.settings.learning_rate if learning_rate is None else learning_rate,
         measure_whole=False,
@@ -305,6 +323,8 @@ def _with_fresh_head(
 
 def _file(out: str | Path) -> Path:
     """Return a file that can be written."""
+    if not isinstance(out, str | Path):
+        raise InputError(f"out: {out!r} came; give the name of a .keras file")
     file = Path(out).expanduser().absolute()
     if file.suffix != ".keras":
         raise InputError(f"out: '{out}' came; give the name of a .keras file")
@@ -319,17 +339,16 @@ def _file(out: str | Path) -> Path:
     return file
 
 
-def _check_place(file: Path, job: Job) -> None:
+def _check_place(file: Path, job: Job, store: RunStore) -> None:
     """Refuse what is there already, unless it is what this job makes."""
-    card = card_file(file)
-    if card.exists() and not facts_file(file).exists():
+    card, network = card_file(file), stored_network(file)
+    if network is not None:
+        network.check(job.spec, job.horizon, store.find(job.spec))
+    elif card.exists():
         raise InputError(
             f"out: '{card}' is there, where the model card of '{file.name}' goes; move it away, or "
             "give another place with --out"
         )
-    network = stored_network(file)
-    if network is not None:
-        network.check(job.spec, job.horizon)
 
 
 def _ranked(kept: KeptRanking, model: str) -> dict[str, Any]:

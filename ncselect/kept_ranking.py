@@ -81,7 +81,12 @@ def kept(
     text = json.dumps([keys, asked], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", ranking.dataset).strip("-.")[:60]
-    named = dataclasses.replace(ranking, name=f"{readable}-{digest}", horizon=jobs[0].horizon or 0)
+    named = dataclasses.replace(
+        ranking,
+        name=f"{readable}-{digest}",
+        horizon=jobs[0].horizon,
+        store=_place(store),
+    )
     document = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "question": dict(question),
@@ -133,12 +138,14 @@ def kept_ranking(store: RunStore, name: str | None = None) -> KeptRanking:
 
 def _read(path: Path, store: RunStore) -> KeptRanking:
     try:
-        document = json.loads(path.read_text())
+        document = _checked(json.loads(path.read_text()))
         specs = {model: RunSpec.from_json(spec) for model, spec in document["specs"].items()}
         records = {model: _record(spec, store) for model, spec in specs.items()}
         return KeptRanking(
             name=path.stem,
-            ranking=Ranking.from_dict(document["ranking"], records=records),
+            ranking=dataclasses.replace(
+                Ranking.from_dict(document["ranking"], records=records), store=_place(store)
+            ),
             question=document["question"],
             specs=specs,
             candidates=document["candidates"],
@@ -146,11 +153,42 @@ def _read(path: Path, store: RunStore) -> KeptRanking:
             horizon=document["horizon"],
             made=document["made"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"ranking: '{path}' cannot be read ({type(error).__name__}: {error}); delete the file "
             "and rank again, which trains nothing that is stored"
         ) from error
+
+
+_MEMBERS = {
+    "made": str,
+    "question": dict,
+    "horizon": int,
+    "dataset": dict,
+    "candidates": dict,
+    "specs": dict,
+    "ranking": dict,
+}
+
+
+def _checked(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a file's content if it has what was written.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If something is missing or of another type.
+    """
+    for name, kind in _MEMBERS.items():
+        if not isinstance(document[name], kind):
+            raise ValueError(f"{name} is {document[name]!r:.40}")
+    candidates = document["candidates"]
+    if not candidates or candidates.keys() != document["specs"].keys():
+        raise ValueError("its candidates are not those of its runs")
+    for model, candidate in candidates.items():
+        if not isinstance(candidate, dict):
+            raise ValueError(f"candidate {model} is {candidate!r:.40}")
+    return document
 
 
 def _record(spec: RunSpec, store: RunStore) -> RunRecord:
@@ -159,6 +197,10 @@ def _record(spec: RunSpec, store: RunStore) -> RunRecord:
     record = RunRecord(spec) if run is None else run.record()
     named = dataclasses.replace(record, spec=dataclasses.replace(record.spec, model=spec.model))
     return store.scored(named)
+
+
+def _place(store: RunStore) -> str:
+    return str(store.folder.absolute())
 
 
 def _folder(store: RunStore) -> Path:

@@ -1,7 +1,8 @@
 """How large a network is and how long it takes to answer, measured in a process of its own.
 
 ``python -m ncselect.latency FILE`` reads what to measure on standard input and writes the file.
-Measurements are kept below ``footprints`` in the store, by network, input, machine and versions.
+Measurements are kept below ``footprints`` in the store, by network, input, machine and versions,
+with the date, until they are deleted there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,10 +51,13 @@ class Footprint:
         Weights of the headless base.
     latency_ms
         Images at a time → median milliseconds that base and classifier take for them.
+    made
+        The day on which they were measured, ISO 8601, UTC; empty where they were not.
     """
 
     parameters: int
     latency_ms: Mapping[int, float]
+    made: str = ""
 
     @property
     def megabytes(self) -> float:
@@ -108,7 +113,7 @@ def footprint(
     }
     text = json.dumps(identity, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    file = store.folder / "footprints" / f"{key}.json"
+    file = footprints(store) / f"{key}.json"
     found = _read(file)
     if found is not None and (found.latency_ms or not timed):
         return found
@@ -131,6 +136,11 @@ def footprint(
         *_, last = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise MeasuringError(last)
     return found
+
+
+def footprints(store: RunStore) -> Path:
+    """Return the folder that measurements are kept in."""
+    return store.folder / "footprints"
 
 
 def machine() -> str:
@@ -188,9 +198,12 @@ def _parameters_on_card(candidate: Candidate) -> int | None:
 def _read(file: Path) -> Footprint | None:
     if not file.exists():
         return None
-    document = json.loads(file.read_text())
-    times = {int(images): float(ms) for images, ms in document["latency_ms"].items()}
-    return Footprint(int(document["parameters"]), times)
+    try:
+        document = json.loads(file.read_text())
+        times = {int(images): float(ms) for images, ms in document["latency_ms"].items()}
+        return Footprint(int(document["parameters"]), times, document["made"])
+    except (ValueError, KeyError, TypeError, AttributeError):  # it is measured again
+        return None
 
 
 def _measured(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +222,8 @@ def _measured(asked: Mapping[str, Any]) -> dict[str, Any]:
     for count in BATCHES if asked["timed"] else ():
         images = rng.integers(0, 256, (count, *of["image_shape"]), dtype=np.uint8)
         times[count] = median_milliseconds(partial(network.predict_on_batch, images))
-    return {"parameters": base.facts["parameters"], "latency_ms": times, **of}
+    made = datetime.now(UTC).date().isoformat()
+    return {"parameters": base.facts["parameters"], "latency_ms": times, "made": made, **of}
 
 
 def main() -> None:

@@ -67,15 +67,13 @@ def _data(network: PretrainedNetwork) -> str:
     counts = ", ".join(f"{data['counts'][name]:,} {use}" for name, use in _SPLITS.items())
     named = [_plain(name) for name in network.classes[:_MANY]]
     named += [f"… {len(network.classes) - _MANY} more"] if len(network.classes) > _MANY else []
-    return _table(
-        "Data",
-        {
-            "dataset": network.spec.dataset,
-            "images": counts,
-            "classes": ", ".join(named),
-            "pixels and labels (SHA-256)": data.get("fingerprint", "–"),
-        },
-    )
+    rows = {
+        "dataset": network.spec.dataset,
+        "images": counts,
+        "classes": ", ".join(named),
+        "pixels and labels (SHA-256)": data.get("fingerprint", "–"),
+    }
+    return _table("Data", rows | ({"notes": " ".join(network.notes)} if network.notes else {}))
 
 
 def _training(network: PretrainedNetwork) -> str:

@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ncselect.numerics.proportion import wilson_interval
-from ncselect.run import replace_text
+from ncselect.run import Run, replace_text
 from ncselect.spec import RunSpec
 from zoo.candidate import content_digest
 from zoo.errors import InputError
@@ -57,6 +58,8 @@ class PretrainedNetwork:
     ranking
         How the network was ranked before, JSON values, see ``ncselect.finetuning``; empty where
         it was not.
+    notes
+        What a person should know of the images.
     """
 
     file: Path
@@ -73,6 +76,7 @@ class PretrainedNetwork:
     best_epoch: int | None = None
     has_stopped: bool = False
     ranking: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def test_images(self) -> int:
@@ -107,10 +111,18 @@ class PretrainedNetwork:
             "file": str(self.file),
         }
 
-    def check(self, spec: RunSpec, epochs: int) -> None:
+    def check(self, spec: RunSpec, epochs: int, run: Run | None) -> None:
         """Raise InputError unless this is what training a spec for so many epochs gives.
 
         Backend, versions and threads may differ: what has been trained is not trained again.
+
+        Parameters
+        ----------
+        spec, epochs
+            What is wanted.
+        run
+            What the store has of it: where it has ended without a checkpoint, it has to go before
+            it can be trained anew.
         """
         has_enough = self.has_stopped and self.epochs <= epochs
         here = {"epochs": epochs if has_enough else self.epochs, **self.spec.flat()}
@@ -123,19 +135,23 @@ class PretrainedNetwork:
         if differing:
             raise InputError(
                 f"out: '{self.file}' is of another training: {', '.join(differing[:3])}; "
-                f"{self._anew}"
+                f"{self._anew(run)}"
             )
         if content_digest(self.file) != self.digest:
             raise InputError(
-                f"out: '{self.file}' is not as it was saved: damaged or changed; {self._anew}"
+                f"out: '{self.file}' is not as it was saved: damaged or changed; {self._anew(run)}"
             )
 
-    @property
-    def _anew(self) -> str:
-        return (
-            f"give another place with --out, or delete '{self.file.name}' and "
-            f"'{facts_file(self.file).name}' there to train it anew"
+    def _anew(self, run: Run | None) -> str:
+        """Say what must go before the file can be made again: all that is there."""
+        beside = (facts_file(self.file), card_file(self.file))
+        *names, last = (
+            f"'{one.name}'" for one in (self.file, *beside) if one == self.file or one.exists()
         )
+        files = f"{', '.join(names)} and {last} there"
+        if run is not None and not run.can_continue:
+            files += f" and the run with '{deleting(run)}'"
+        return f"give another place with --out, or delete {files} to train it anew"
 
 
 def network_file(folder: Path, model: str) -> Path:
@@ -150,6 +166,16 @@ def network_file(folder: Path, model: str) -> Path:
 def facts_file(file: Path) -> Path:
     """Return where a network's facts lie."""
     return file.with_suffix(".json")
+
+
+def card_file(file: Path) -> Path:
+    """Return where the model card of a network lies, if it has one."""
+    return file.with_suffix(".md")
+
+
+def deleting(run: Run) -> str:
+    """Return the command that deletes a run."""
+    return f"ncselect runs --store {shlex.quote(str(run.folder.parent))} --delete {run.key}"
 
 
 def stored_network(file: Path) -> PretrainedNetwork | None:
@@ -181,6 +207,7 @@ def stored_network(file: Path) -> PretrainedNetwork | None:
                 "spec": RunSpec.from_json(document["spec"]),
                 "classes": tuple(document["classes"]),
                 "input_shape": tuple(document["input_shape"]),
+                "notes": tuple(document.get("notes", ())),
             }
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

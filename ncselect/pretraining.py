@@ -136,7 +136,7 @@ def source_stage(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     prepared: Any = None,
 ) -> SourceStage:
@@ -193,7 +193,7 @@ def source_stage(
     for job in jobs:
         network = stored_network(_file(job))
         if network is not None:
-            network.check(job.spec, epochs)
+            network.check(job.spec, epochs, run_store.find(job.spec))
     listed_models(folder / POOL)
     return SourceStage(jobs, missing, data, run_store, doing.count, folder, doing.cluster)
 
@@ -216,7 +216,7 @@ def pretrain(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     progress: bool = True,
 ) -> Pretrained:
@@ -255,8 +255,9 @@ def pretrain(
         as many as it has room for, of one thread each.
     ray, gpus_per_run
         Address of a Ray cluster that runs are done on, such as ``auto``, ``HOST:PORT`` or
-        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one. The store
-        must be a folder that all nodes share. None: processes on this machine.
+        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one; it must be
+        given where nodes have GPUs. The store must be a folder that all nodes share. None:
+        processes on this machine.
     keep
         Keep the checkpoints of runs whose network is saved, so that they can go on.
     progress

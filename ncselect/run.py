@@ -5,7 +5,7 @@ A run's folder is named after model, dataset, seed and key, and holds
 - ``spec.json``: what is run; ``facts.json``: what happened to the candidate;
 - ``observations.jsonl``: one line per epoch, epoch 0 first;
 - ``checkpoint.npz``: every variable after the latest epoch, with that epoch's observation;
-- ``best.npz``: every variable after the best epoch, where the settings ask for it;
+- ``best.npz``: the model's own variables after the best epoch, where the settings ask for it;
 - ``truth.json``: test accuracy by epoch; ``outcome.json``: how the run ended, once it has;
 - ``connections/epoch-0007.npz``: the connections of a sparse network after some of its epochs;
 - ``lock``: held by the one process that writes.
@@ -198,7 +198,7 @@ class RunWriter:
             return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
 
     def best_variables(self) -> list[NDArray[Any]]:
-        """Return the variables after the best epoch, by index.
+        """Return the model's own variables after the best epoch, by index.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class RunWriter:
             return [stored[f"v{index}"] for index in range(len(stored.files) - 1)]
 
     def keep_best(self, epoch: int, variables: Variables) -> None:
-        """Keep the variables after the best epoch so far, before the epoch itself is kept.
+        """Keep the model's own variables after the best epoch, before the epoch itself is kept.
 
         A run that is killed in between comes to the same epoch with the same variables.
         """

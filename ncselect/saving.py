@@ -21,8 +21,12 @@ from zoo.models import Candidate
 from zoo.standalone import keep_class_names, standalone
 
 
-def rehearse(spec: RunSpec, candidate: Candidate, dataset: Dataset) -> None:
+def rehearse(
+    spec: RunSpec, candidate: Candidate, dataset: Dataset, *, resizes: bool = False
+) -> None:
     """Build what will be saved, without weights, before anything is trained for it.
+
+    Parameters are those of :func:`save`.
 
     Raises
     ------
@@ -30,7 +34,11 @@ def rehearse(spec: RunSpec, candidate: Candidate, dataset: Dataset) -> None:
         If the candidate cannot be built or its network cannot stand alone.
     """
     network = standalone(
-        candidate, dataset.image_shape, len(dataset.classes), head=_head(spec, dataset)
+        candidate,
+        dataset.image_shape,
+        len(dataset.classes),
+        head=_head(spec, dataset),
+        resizes=resizes,
     )
     type(network).from_config(network.get_config())
     keras.utils.clear_session()  # what trains next finds Keras as it began

@@ -97,7 +97,7 @@ def observe(
             if training.is_kept(epoch):
                 writer.keep_connections(epoch, training.connections())
             if spec.settings.restore_best and best_epoch(seen) == epoch:
-                writer.keep_best(epoch, training.variables())
+                writer.keep_best(epoch, training.weights())
             writer.append(observation, training.variables())
             if spec.settings.pruning is not None and spec.settings.pruning.ends_at(epoch):
                 writer.keep_truth(epoch, training.test_accuracy())
@@ -111,7 +111,7 @@ def observe(
         writer.keep_truth(last, training.test_accuracy())
         if spec.settings.restore_best:
             best = best_epoch(seen)
-            training.restore(best, writer.best_variables())
+            training.restore_weights(writer.best_variables())
             writer.keep_truth(best, training.test_accuracy())
 
 
@@ -248,6 +248,23 @@ class Training:
         """
         values = [np.asarray(variable.value) for variable in self._variables()]
         return [*values, *self._course.state()]
+
+    def weights(self) -> list[NDArray[Any]]:
+        """Return the model's own variables by index: all that is needed to use it."""
+        return [np.asarray(variable.value) for variable in self.model.variables]
+
+    def restore_weights(self, values: list[NDArray[Any]]) -> None:
+        """Set the model's own variables by index, to use it as it was; pass over what follows.
+
+        Raises
+        ------
+        ValueError
+            If there are too few: the values belong to another network.
+        """
+        if len(values) < len(self.model.variables):
+            raise ValueError(f"{len(values)} values for {len(self.model.variables)} variables")
+        for variable, value in zip(self.model.variables, values, strict=False):
+            variable.assign(value)
 
     def restore(self, epoch: int, values: list[NDArray[Any]]) -> None:
         """Go on after an epoch: set all variables by index.

@@ -22,6 +22,7 @@ from ncselect.exporting import asked_export
 from ncselect.finetuning import FineTuningError, fine_tuning
 from ncselect.kept_ranking import kept_ranking
 from ncselect.pretrained import stored_network
+from ncselect.run import stored_arrays
 from ncselect.store import RunStore
 from ncselect.train import Training
 from zoo.datasets import prepare
@@ -39,7 +40,7 @@ import keras, numpy as np
 file, images, answer = sys.argv[1:]
 network = keras.models.load_model(file)
 np.save(answer, network.predict(np.load(images), verbose=0))
-print(json.loads(zipfile.ZipFile(file).read("classes.json")))
+print(json.dumps(json.loads(zipfile.ZipFile(file).read("classes.json"))))
 """
 
 
@@ -94,6 +95,14 @@ def fresh(ranked, tmp_path_factory):
     with pytest.raises(FineTuningError, match="killed by signal SIGKILL"):
         stage.finetuned(watch=kill)
     assert not out.exists()
+    with pytest.raises(InputError, match=r"epochs: 1 came, but .* gone on to epoch 2; .*--seed"):
+        fine_tuning(ranking, out=out, store=store, patience=PATIENCE, epochs=1)
+    folder = RunStore(store).find(stage.job.spec).folder
+    with (
+        stored_arrays(folder / "best.npz") as best,
+        stored_arrays(folder / "checkpoint.npz") as all_,
+    ):
+        assert len(best.files) < len(all_.files)  # the optimiser's are in the checkpoint alone
     events.clear()
     done = stage.finetuned(watch=lambda _model, event: events.append(event))
     assert next(one for one in events if one["event"] == "started")["epoch"] == 2
@@ -129,7 +138,7 @@ def predicted_alone(file, images, tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return np.load(tmp_path / "answer.npy"), eval(done.stdout)
+    return np.load(tmp_path / "answer.npy"), json.loads(done.stdout)
 
 
 def test_a_fresh_head_has_the_weights_of_the_best_epoch_and_predicts_alone(
@@ -206,6 +215,14 @@ def test_the_run_goes_on_below_its_probe_unit_to_the_horizon(ranked, store, digi
     assert again.network == done.network
     with pytest.raises(InputError, match=r"has ended at epoch 8 .* saved as '.*ncp\.keras': copy"):
         fine_tuning(ranking, out=tmp_path / "other.keras", head="ncp", store=store)
+    done.file.unlink()
+    with pytest.raises(InputError, match=r"checkpoint is gone; delete the run with 'ncselect runs"):
+        fine_tuning(ranking, out=tmp_path / "other.keras", head="ncp", store=store)
+    shutil.copytree(store / "rankings", tmp_path / "whole" / "rankings")
+    with pytest.raises(InputError, match=r"epochs: 3 came, but .* to epoch 8; .* --head fresh"):
+        fine_tuning(
+            ranking, out=tmp_path / "new.keras", head="ncp", store=tmp_path / "whole", epochs=3
+        )
 
 
 def test_a_second_call_trains_and_rewrites_nothing(fresh, ranked):
@@ -223,7 +240,27 @@ def test_a_second_call_trains_and_rewrites_nothing(fresh, ranked):
     assert done.card.read_bytes() == files[done.card][1]
 
 
-def test_card_and_facts_say_the_same(fresh, ranked, digits):
+def test_an_edited_card_and_the_first_ranking_are_kept(fresh, ranked, tmp_path, monkeypatch):
+    ranking, _ = ranked
+    for name in ("digits.keras", "digits.json", "digits.md"):
+        shutil.copy(fresh[0].file.with_name(name), tmp_path)
+    monkeypatch.chdir(tmp_path)  # the ranking knows its store
+    (tmp_path / "digits.md").write_text("Mine.")
+    facts = (tmp_path / "digits.json").read_bytes()
+    row = dataclasses.replace(ranking[0], accuracy=0.25)
+    other = dataclasses.replace(ranking, rows=(row,))
+    stage = fine_tuning(other, out="digits.keras", patience=PATIENCE)
+    assert stage.ranked["accuracy"] == 0.25
+    done = stage.finetuned()
+    assert (tmp_path / "digits.md").read_text() == "Mine."
+    assert (tmp_path / "digits.json").read_bytes() == facts
+    assert "'digits.md' is not as it was written" in done.notes[-1]
+    assert done.notes[-1] not in fresh[0].notes
+    with pytest.raises(InputError, match="ranking: no candidate could be ranked"):
+        fine_tuning(dataclasses.replace(ranking, rows=()), out="other.keras")
+
+
+def test_card_and_facts_say_the_same(fresh, ranked, digits, monkeypatch):
     done, _, _ = fresh
     ranking, _ = ranked
     facts = json.loads(done.file.with_suffix(".json").read_text())
@@ -231,6 +268,7 @@ def test_card_and_facts_say_the_same(fresh, ranked, digits):
     assert stored_network(done.file) == done.network
     assert facts["test_interval"] == list(done.test_interval)
     assert facts["ranking"]["name"] == ranking.name
+    assert tuple(facts["notes"]) == digits.notes == done.notes
     assert facts["ranking"]["accuracy"] == ranking[0].accuracy
     for told in (
         f"Test accuracy {facts['test_accuracy']:.4f}, 95% interval "
@@ -241,11 +279,11 @@ def test_card_and_facts_say_the_same(fresh, ranked, digits):
         "| learning rate | 0.02 |", "| momentum | 0.9 |", f"| patience | {PATIENCE} |",
         f"| ranking | {ranking.name}, ", "| place | 1 of 1 candidates |",
         f"| predicted accuracy at epoch {HORIZON} | {ranking[0].accuracy:.3f} ± ",
-        digits.fingerprint,
+        digits.fingerprint, *digits.notes,
     ):  # fmt: skip
         assert told in card
     code = card.split("```python\n")[1].split("```")[0]
-    os.chdir(done.file.parent)
+    monkeypatch.chdir(done.file.parent)
     exec(code, names := {"images": digits.images("test")[:2]})
     assert names["probabilities"].shape == (2, 10)
     assert names["classes"] == facts["classes"]
@@ -257,6 +295,10 @@ def test_card_and_facts_say_the_same(fresh, ranked, digits):
         ({"head": "new"}, "unknown head 'new'"),
         ({"model": "small"}, "unknown model 'small'"),
         ({"ranking": "other"}, "ranking: 'other' fits 0"),
+        ({"ranking": 5}, r"ranking: 5 came; give what select\(\) has returned"),
+        ({"model": 5}, "model: 5 came; give the name"),
+        ({"head": 5}, "head: 5 came; give 'fresh' or 'ncp'"),
+        ({"out": 5}, "out: 5 came; give the name of a .keras file"),
         ({"epochs": 0}, "epochs: 0 came"),
         ({"patience": -1}, "patience: -1 came"),
         ({"learning_rate": 0}, "learning_rate: 0 came"),
@@ -282,7 +324,7 @@ def test_what_lies_in_the_place_is_never_overwritten(fresh, ranked, tmp_path):
     file = tmp_path / "digits.keras"
 
     def call(**changed):
-        return fine_tuning(ranking, out=file, store=store, **{"patience": PATIENCE, **changed})
+        return fine_tuning(ranking, out=file, **{"patience": PATIENCE, "store": store, **changed})
 
     assert call().plan.runs[0].basis == "saved"
     for changed, told in (
@@ -293,13 +335,28 @@ def test_what_lies_in_the_place_is_never_overwritten(fresh, ranked, tmp_path):
     ):
         with pytest.raises(InputError, match=told):
             call(**changed)
+    own = RunStore(shutil.copytree(store, tmp_path / "runs"))
+    run = own.find(call().job.spec)
+    command = f"ncselect runs --store {own.folder} --delete {run.key}"
+    anew = "delete 'digits.keras', 'digits.json' and 'digits.md' there"
+    with pytest.raises(InputError, match=rf"{anew} to train it anew"):
+        call(seed=1, store=own.folder)  # the store has no run of that
+    with pytest.raises(InputError, match=rf"{anew} and the run with '{command}' to train it anew"):
+        call(epochs=1, store=own.folder)
+    kept = {one: one.read_bytes() for one in tmp_path.glob("digits.*")}
+    for one in kept:
+        one.unlink()
+    run.delete()
+    assert call(epochs=1, store=own.folder).plan.runs[0].epochs == 1
+    for one, content in kept.items():
+        one.write_bytes(content)
     file.with_suffix(".json").unlink()
-    with pytest.raises(InputError, match=r"digits\.md' is there, where the model card"):
-        call()
-    file.with_suffix(".md").unlink()
     with pytest.raises(InputError, match=r"is there without 'digits\.json'"):
         call()
     file.unlink()
+    with pytest.raises(InputError, match=r"digits\.md' is there, where the model card"):
+        call()
+    file.with_suffix(".md").unlink()
     file.mkdir()
     with pytest.raises(InputError, match="is a folder"):
         call()
@@ -331,6 +388,10 @@ def test_what_was_ranked_must_still_be_there(ranked, store, tmp_path):
     (run.folder / "spec.json").write_text(json.dumps({**older, "model": "small"}))
     with pytest.raises(InputError, match=r"made with keras 3\.0, here it is .* --head fresh"):
         call("ncp", specs={**kept["specs"], best: older})
+    by_steps = {**spec, "settings": {**spec["settings"], "observation_steps": 1}}
+    settings = call(specs={**kept["specs"], best: by_steps}).job.spec.settings
+    assert settings.observation_steps == 0  # epochs and patience count epochs
+    call()
     unkept = dataclasses.replace(ranked[0], name="")
     with pytest.raises(InputError, match="not kept in a store"):
         fine_tuning(unkept, out=tmp_path / "model.keras", store=store)
@@ -341,8 +402,7 @@ def test_what_was_ranked_must_still_be_there(ranked, store, tmp_path):
 @pytest.mark.parametrize("format", ["saved-model", "onnx"])
 def test_an_export_predicts_the_same(fresh, digits, tmp_path, format):
     done, _, _ = fresh
-    export = asked_export(format, tmp_path / "exported", done.file)
-    export.write(done.network)
+    assert done.export(format, tmp_path / "exported") == tmp_path / "exported"
     images = digits.images("test").astype(np.float32)
     if format == "onnx":
         import onnxruntime
@@ -358,7 +418,7 @@ def test_an_export_predicts_the_same(fresh, digits, tmp_path, format):
     assert tuple(said["classes"]) == digits.classes
 
     before = {one: one.stat().st_mtime_ns for one in (tmp_path / "exported").rglob("*")}
-    asked_export(format, tmp_path / "exported", done.file).write(done.network)
+    done.export(format, tmp_path / "exported")
     assert {one: one.stat().st_mtime_ns for one in before} == before
     other = {"saved-model": "onnx", "onnx": "saved-model"}[format]
     with pytest.raises(InputError, match=r"exported' is there and is not this network's"):
@@ -366,7 +426,10 @@ def test_an_export_predicts_the_same(fresh, digits, tmp_path, format):
 
 
 def test_an_export_that_cannot_be_made_is_refused_before_training(tmp_path):
-    file = tmp_path / "model.keras"
+    file = tmp_path / "new" / "model.keras"
+    for place in (file.parent, tmp_path, file, file.with_suffix(".md")):
+        with pytest.raises(InputError, match=r"is where 'model\.keras' goes, or above it"):
+            asked_export("onnx", place, file)
     with pytest.raises(UnknownNameError, match="unknown export 'tflite'"):
         asked_export("tflite", tmp_path / "new", file)
     (tmp_path / "mine").mkdir()

@@ -46,6 +46,7 @@ def test_an_answer_is_found_again_with_its_runs(tmp_path):
     assert named.name.startswith("my-birds-")
     found = kept_ranking(RunStore(tmp_path), named.name[:10])
     assert found.name == found.ranking.name == named.name
+    assert found.ranking.store == named.store == str(tmp_path)
     assert found.ranking.to_json() == named.to_json()
     assert found.question == {"epochs": 2, "command": "ncselect rank"}
     assert found.specs == {one.spec.model: one.spec for one in RECORDS}
@@ -78,9 +79,30 @@ def test_what_cannot_be_found_is_said_with_what_is_there(tmp_path):
     for wrong in ("other", "my-birds"):
         with pytest.raises(InputError, match=f"'{wrong}' fits .* there are .*{names[0]}"):
             kept_ranking(store, wrong)
-    (tmp_path / "rankings" / f"{names[0]}.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"specs": [1]},
+        {"specs": {}},
+        {"specs": {"slow": [1], "quick": [1]}},
+        {"horizon": None},
+        {"question": None},
+        {"candidates": {}},
+        {"candidates": {"slow": {"name": "slow"}}},
+        {"candidates": {"slow": "slow", "quick": "quick"}},
+        {"ranking": {"ranking": [1]}},
+        None,
+    ],
+)
+def test_what_is_damaged_is_said_with_the_remedy(tmp_path, damage):
+    store = RunStore(tmp_path)
+    name = kept(RANKING, JOBS, store, {}).name
+    file = tmp_path / "rankings" / f"{name}.json"
+    file.write_text("{" if damage is None else json.dumps(json.loads(file.read_text()) | damage))
     with pytest.raises(InputError, match=r"cannot be read .* rank again"):
-        kept_ranking(store, names[0])
+        kept_ranking(store, name)
 
 
 def test_without_candidates_nothing_is_kept(tmp_path):

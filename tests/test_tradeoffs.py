@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -16,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from ncselect import InputError, Settings, select
-from ncselect.environment import environment
+from ncselect.environment import available_cores, environment
 from ncselect.latency import (
     LEAST,
     MOST,
@@ -25,8 +27,10 @@ from ncselect.latency import (
     footprint,
     median_milliseconds,
 )
+from ncselect.selection import selection
 from ncselect.store import RunStore
 from ncselect.tradeoffs import Limits, asked_limits
+from ncselect.tradeoffs import weighed as weigh
 from zoo.cards import MODELS
 from zoo.datasets import prepare
 from zoo.models import Candidate
@@ -68,11 +72,13 @@ def test_the_median_of_calls_after_a_few_that_do_not_count(durations, expected, 
 
 def test_limits_say_what_is_exceeded_and_by_how_much():
     found = Footprint(3 * 2**20, {1: 12.5, 64: 300.0})
-    assert Limits().reason(found) is None
-    assert Limits(12.5, 3 * 2**20, 12.0).reason(found) is None
-    assert Limits(latency_ms=12).reason(found) == "12.5 ms for an image, at most 12 are allowed"
-    assert Limits(megabytes=11.5).reason(found) == "12.0 MB, at most 11.5 are allowed"
-    assert Limits(parameters=3e6).reason(found) == (
+    assert Limits().reason(found, "2") is None
+    assert Limits(12.5, 3 * 2**20, 12.0).reason(found, "2") is None
+    assert Limits(latency_ms=12).reason(found, "2") == (
+        "12.5 ms for an image (threads: 2), at most 12 are allowed"
+    )
+    assert Limits(megabytes=11.5).reason(found, "2") == "12.0 MB, at most 11.5 are allowed"
+    assert Limits(parameters=3e6).reason(found, "2") == (
         "3,145,728 parameters, at most 3,000,000 are allowed"
     )
 
@@ -124,6 +130,8 @@ def test_a_ranking_is_weighed_once(weighed, digits, networks):
 
     before = {one: one.stat().st_mtime_ns for one in (store / "footprints").iterdir()}
     assert len(before) == 2
+    for file in before:  # with all of the machine, however the runs share it
+        assert json.loads(file.read_text())["environment"] == environment(available_cores())
     again = select(networks, digits, store=store, latency=True, **ASKED)
     assert [row.latency_ms for row in again] == [row.latency_ms for row in ranking]
     assert {one: one.stat().st_mtime_ns for one in before} == before
@@ -169,11 +177,54 @@ def test_who_exceeds_a_limit_is_left_out_before_anything_is_done(
     assert [one.name.partition("-digits")[0] for one in (store / "features").iterdir()] == [
         "small-4"
     ]
+    for asked in ({"latency": True}, {"max_latency": 5}):
+        name = next(iter(asked))
+        with pytest.raises(InputError, match=f"{name}: it is measured on this machine, .* 'local'"):
+            select(networks, digits, store=store, ray="local", **asked, **ASKED)
     none = select(networks, digits, store=store, max_latency=1e-6, **ASKED)
     assert not none.rows
     assert none.failed["small-4"] == (
-        f"{small.latency_ms:.1f} ms for an image, at most 1e-06 are allowed"
+        f"{small.latency_ms:.1f} ms for an image (threads: {available_cores()}), at most 1e-06 are "
+        "allowed"
     )
+
+
+def test_the_front_is_of_predicted_accuracy_or_else_of_scores(weighed, digits, networks):
+    ranking, store = weighed
+    asked = {name: value for name, value in ASKED.items() if name not in ("method", "progress")}
+    question = selection(networks, digits, method_name="knn", store=store, **asked)
+
+    def front(accuracies, scores):
+        fast_first = sorted(ranking.rows, key=lambda row: row.latency_ms)
+        rows = [
+            dataclasses.replace(row, accuracy=accuracy, score=score)
+            for row, accuracy, score in zip(fast_first, accuracies, scores, strict=True)
+        ]
+        bare = dataclasses.replace(ranking, rows=tuple(rows), notes=())
+        found = weigh(bare, question.jobs, digits, question.store, told=pytest.fail)
+        return [row.on_front for row in found], found.notes
+
+    marks, notes = front([0.9, 0.8], [1.0, 2.0])
+    assert marks == [True, False]
+    assert "better in predicted accuracy or ms" in notes[1]
+    marks, notes = front([math.nan, math.nan], [1.0, 2.0])
+    assert marks == [True, True]
+    assert "better in knn's scores or ms" in notes[1]
+    days = {json.loads(file.read_text())["made"] for file in (store / "footprints").iterdir()}
+    assert f"measured {' to '.join(sorted(days))} with {available_cores()} threads" in notes[0]
+    assert f"delete {store / 'footprints'} to measure again" in notes[0]
+
+
+def test_a_measurement_that_cannot_be_read_is_made_again(digits, networks, tmp_path):
+    (tmp_path / "footprints").mkdir()
+    small = Candidate("small", "file", networks[0])
+    asked = (small, digits, RunStore(tmp_path), environment(1))
+    told = []
+    found = footprint(*asked, timed=False, told=lambda: told.append(1))
+    (file,) = (tmp_path / "footprints").iterdir()
+    file.write_text("{")
+    assert footprint(*asked, timed=False, told=lambda: told.append(1)) == found
+    assert len(told) == 2
 
 
 def test_a_network_that_cannot_be_measured_says_why(digits, tmp_path):

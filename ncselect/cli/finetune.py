@@ -91,12 +91,13 @@ def finetune(
     agreed(stage.plan, is_long=stage.plan.is_long, yes=yes)
     name = stage.job.spec.model
     try:
-        with resumable(), Progress([name], stage.job.horizon, beta="", console=err) as watch:
-            answer = stage.finetuned(watch=watch)
-        printed(answer, output, as_csv=lambda: show([_row(answer)], Format.csv))
-        if exported is not None:
-            exported.write(answer.network)
-            err.print(f"Exported to {exported.folder}.", markup=False, highlight=False)
+        with resumable():
+            with Progress([name], stage.job.horizon, beta="", console=err) as watch:
+                answer = stage.finetuned(watch=watch)
+            printed(answer, output, as_csv=lambda: show([_row(answer)], Format.csv))
+            if exported is not None:
+                exported.write(answer.network)
+                err.print(f"Exported to {exported.folder}.", markup=False, highlight=False)
     except (FineTuningError, ExportError) as error:
         err.print(f"failed: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -71,7 +71,7 @@ def sweep(
     workers: WorkersOption = None,
     threads: ThreadsOption = None,
     ray: RayOption = None,
-    gpus_per_run: GpusPerRunOption = 0.0,
+    gpus_per_run: GpusPerRunOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints, so that runs can be made longer.")
     ] = False,

@@ -36,7 +36,11 @@ RayOption = Annotated[
     ),
 ]
 GpusPerRunOption = Annotated[
-    float, typer.Option("--gpus-per-run", help="With --ray: 0, 1 or a part of a GPU.")
+    float | None,
+    typer.Option(
+        "--gpus-per-run",
+        help="With --ray: 0, 1 or a part of a GPU; must be given where nodes have GPUs.",
+    ),
 ]
 HistoryOption = Annotated[
     list[Path] | None,

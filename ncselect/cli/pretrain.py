@@ -66,7 +66,7 @@ def pretrain(
     workers: WorkersOption = None,
     threads: ThreadsOption = None,
     ray: RayOption = None,
-    gpus_per_run: GpusPerRunOption = 0.0,
+    gpus_per_run: GpusPerRunOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs whose network is saved.")
     ] = False,

@@ -112,7 +112,7 @@ def rank(
     workers: WorkersOption = None,
     threads: ThreadsOption = None,
     ray: RayOption = None,
-    gpus_per_run: GpusPerRunOption = 0.0,
+    gpus_per_run: GpusPerRunOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs that reach the horizon.")
     ] = False,
@@ -205,7 +205,9 @@ def rank(
             max_parameters=max_parameters,
             max_megabytes=max_megabytes,
             prepared=prepared,
-            measuring=lambda model: err.print(f"Measuring {model} …", highlight=False),
+            measuring=lambda model: err.print(
+                f"Measuring {model} …", markup=False, highlight=False
+            ),
         )
     if plan:
         rows = question.plan.to_dict()["runs"]

@@ -78,7 +78,7 @@ def reproduce(
     workers: WorkersOption = None,
     threads: ThreadsOption = None,
     ray: RayOption = None,
-    gpus_per_run: GpusPerRunOption = 0.0,
+    gpus_per_run: GpusPerRunOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
 ) -> None:
@@ -100,7 +100,7 @@ def reproduce(
             "--plan": plan,
             "--threads": threads,
             "--ray": ray,
-            "--gpus-per-run": gpus_per_run or None,
+            "--gpus-per-run": gpus_per_run,
             "--yes": yes,
         }
         for option, came in refused.items():
