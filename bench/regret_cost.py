@@ -8,8 +8,15 @@ of what training every candidate to the end costs; the final training of the pic
 A source is a file of plain curves, of which random pools of 17 of a dataset are drawn and an epoch
 of anybody costs the same; or a store, whose finished runs of one dataset, seed and protocol are a
 pool and cost the seconds they took, and a start of the process each time that somebody goes on.
+Scores of frozen features are paid with the seconds that their extraction took, of a third of the
+budget at most; without a budget, all. A pick of whom nothing is known is one at random.
 Beside: strategies without a budget, and Optuna's pruners, one trial after the other, each at its
 own cost.
+
+What ``combined`` knows besides: weights of the scores and final accuracies that come with the
+package. Accuracies on the dataset itself are left out, by its own name or that of its ``SOURCES``;
+the weights were learned from all datasets of the table, and hyperparameters that are not given are
+the package's. The intervals are those of drawing pools, not of drawing networks.
 """
 
 from __future__ import annotations
@@ -35,6 +42,7 @@ from bench.spread import rounded
 from ncselect.answers import not_told_of
 from ncselect.cost import BUILD_SECONDS, TRACE_SECONDS
 from ncselect.curves import is_curves_file, read_curves
+from ncselect.elimination.live import FEATURES_SHARE
 from ncselect.elimination.race import race
 from ncselect.elimination.replay import Replay
 from ncselect.elimination.strategies import strategy
@@ -55,6 +63,8 @@ STRATEGIES = {PLAIN: ORDERED, "combined": (*ORDERED, "confident")}
 UNBOUNDED = ("successive-halving:eta=2", "successive-halving:eta=3", "confident")
 """Strategies that end early by themselves: run without a budget, too."""
 RESAMPLES = 2000
+SOURCES = {"cifar10_12k": "cifar10"}
+"""Name of a dataset in stores → of the one that it is a part of."""
 
 Pool = Mapping[str, RunRecord]
 
@@ -110,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print regret against cost as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sources", nargs="+", metavar="SOURCE")
-    parser.add_argument("--dataset", action="append", help="of a file of curves; default: all")
+    parser.add_argument("--dataset", action="append", help="of the sources; default: all")
     parser.add_argument("--hyperparameters", action="append", default=[], metavar="DATASET=FILE")
     parser.add_argument("--pools", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -142,7 +152,9 @@ def questions(
     for source in sources:
         if is_curves_file(source):
             runs = read_curves(source)
-            for dataset in datasets or sorted({one.spec.dataset for one in runs}):
+            for dataset in sorted({one.spec.dataset for one in runs}):
+                if datasets and dataset not in datasets:
+                    continue
                 own = [one for one in runs if one.spec.dataset == dataset]
                 rng = np.random.default_rng(seed)
                 drawn = [rng.choice(len(own), SIZE, replace=False) for _ in range(pools)]
@@ -154,7 +166,20 @@ def questions(
                     "epochs",
                 )
         else:
-            yield from stored_questions(RunStore(source, create=False).records())
+            for question in stored_questions(stored_runs(RunStore(source, create=False))):
+                if not datasets or question.dataset in datasets:
+                    yield question
+
+
+def stored_runs(store: RunStore) -> list[RunRecord]:
+    """Return a store's runs with ``extraction_seconds``, those of their features, as a fact."""
+    found = []
+    for record in store.records():
+        features = store.find_features(record.spec)
+        took = 0.0 if features is None else features.facts.get("extraction_seconds", 0.0)
+        facts = {**record.facts, "extraction_seconds": took}
+        found.append(dataclasses.replace(record, facts=facts))
+    return found
 
 
 def stored_questions(records: Sequence[RunRecord]) -> Iterator[Question]:
@@ -183,29 +208,53 @@ def regrets(question: Question, pool: Pool) -> dict[str, list[tuple[float, float
     """Return label → (share of the cost, points of accuracy lost) at every budget."""
     truth, whole = question.truth(pool), question.whole(pool)
     best = max(truth.values())
-    before = {model: run.observed(0) for model, run in pool.items()}
+    at_random = 100 * (best - sum(truth.values()) / len(truth))
+    pool = {model: as_named_elsewhere(run) for model, run in pool.items()}
     found: dict[str, list[tuple[float, float]]] = {}
     for name, strategies in STRATEGIES.items():
-        estimate = remembered(judge(question, name, [*before.values()]))
+        method = judge(question, name, [run.observed(0) for run in pool.values()])
+        estimate, uses_scores = remembered(method), bool(method.scores)
         for by in strategies:
             budgets = [(f"{by} {name}", share * whole) for share in SHARES]
             if by in UNBOUNDED:
                 budgets.append((f"{by} {name}, no budget", math.inf))
             for label, budget in budgets:
-                runner = question.replay(pool)
+                seen, paid = scored(pool, budget) if uses_scores else (pool, 0.0)
+                runner = question.replay(seen)
+                runner.spent = paid
                 ended = race(
                     strategy(by),
                     runner,
                     estimate,
-                    before,
+                    {model: run.observed(0) for model, run in seen.items()},
                     most=question.horizon - 1,
                     budget=budget,
                 )
-                lost = 100 * (best - truth[ended.order[0]])
+                told = bool(ended.standing.estimates.estimates)
+                lost = 100 * (best - truth[ended.order[0]]) if told else at_random
                 found.setdefault(label, []).append((runner.spent / whole, lost))
     for name, (cost, pick) in pruned(pool, question).items():
         found[name] = [(cost / whole, 100 * (best - truth[pick]))]
     return found
+
+
+def scored(pool: Pool, budget: float) -> tuple[Pool, float]:
+    """Return the pool with the scores that fit into a share of the budget, and their price."""
+    spent, seen = 0.0, {}
+    for model, run in pool.items():
+        seconds = run.facts.get("extraction_seconds", 0.0)
+        if spent + seconds <= budget / FEATURES_SHARE:
+            spent += seconds
+            seen[model] = run
+        else:
+            seen[model] = dataclasses.replace(run, scores={})
+    return seen, spent
+
+
+def as_named_elsewhere(run: RunRecord) -> RunRecord:
+    """Return a run under its dataset's name in experience, so that it is known to be that one."""
+    dataset = SOURCES.get(run.spec.dataset, run.spec.dataset)
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, dataset=dataset))
 
 
 def judge(question: Question, name: str, pool: Sequence[RunRecord]) -> Method:
@@ -218,10 +267,10 @@ def judge(question: Question, name: str, pool: Sequence[RunRecord]) -> Method:
 
 def remembered(method: Method) -> Callable[[Sequence[RunRecord]], Estimates]:
     """Return the method's estimate, asked once for the same candidates and epochs."""
-    known: dict[frozenset[tuple[str, int]], Estimates] = {}
+    known: dict[frozenset[tuple[str, int, bool]], Estimates] = {}
 
     def estimate(records: Sequence[RunRecord]) -> Estimates:
-        place = frozenset((one.spec.model, one.epochs) for one in records)
+        place = frozenset((one.spec.model, one.epochs, bool(one.scores)) for one in records)
         if place not in known:
             known[place] = method.estimate(records)
         return known[place]

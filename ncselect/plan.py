@@ -62,11 +62,14 @@ class PlannedRun:
         ImageNet weights that are not in Keras's cache, those of the classifier too if a score
         needs it.
     disk_megabytes
-        The checkpoint, and the trained network where it is saved.
+        The checkpoint, the best epoch's weights where they are kept, and the trained network where
+        it is saved.
     supposed_seconds
         Where nothing is known, what it would take if it were a ``SUPPOSED`` network.
     price
         What its training costs, without its features.
+    extraction
+        Seconds of its features; nan if nothing is known.
     """
 
     model: str
@@ -78,6 +81,7 @@ class PlannedRun:
     disk_megabytes: float
     supposed_seconds: float = 0.0
     price: Price = UNKNOWN
+    extraction: float = 0.0
 
     @property
     def work(self) -> str:
@@ -142,6 +146,11 @@ class Plan:
         """Model → what its training costs."""
         return {run.model: run.price for run in self.runs}
 
+    @property
+    def extraction(self) -> dict[str, float]:
+        """Model → seconds of its features; nan if nothing is known."""
+        return {run.model: run.extraction for run in self.runs}
+
     def _together(self, seconds: Sequence[float]) -> float:
         return max([sum(seconds) / self.workers, *seconds], default=0.0)
 
@@ -152,7 +161,7 @@ class Plan:
         for run in document["runs"]:
             for name in ("seconds", "disk_megabytes"):
                 run[name] = None if np.isnan(run[name]) else round(run[name])
-            del run["supposed_seconds"], run["price"]
+            del run["supposed_seconds"], run["price"], run["extraction"]
         return {**document, "missing": dict(self.missing), "seconds": round(self.seconds)}
 
     def __rich__(self) -> RenderableType:
@@ -178,7 +187,7 @@ class Plan:
         times = [] if unknown and not self.seconds else [f"~{duration(self.seconds)}"]
         times += [f"the unknown time of {_counted(unknown, 'candidate')}"] if unknown else []
         total = (
-            f"Together {'at most ' if self.strategy else ''}{' and '.join(times)}, "
+            f"Together {' and '.join(times)}{' if nobody is dropped' if self.strategy else ''}, "
             f"{sum(run.download_megabytes for run in self.runs):.0f} MB to download, "
             f"{np.nansum([run.disk_megabytes for run in self.runs]):.0f} MB of "
             f"{self.free_megabytes:.0f} MB free disk."
@@ -186,7 +195,7 @@ class Plan:
         if self.strategy:
             total += f" By {self.strategy}."
         if math.isfinite(self.budget):
-            total += f" It ends after {duration(self.budget)} at the latest, as budgeted."
+            total += f" It ends after about {duration(self.budget)}, as budgeted."
         lines = [Text(line, style="dim") for line in self.other_settings]
         return Group(table, *lines, Text(total))
 
@@ -252,6 +261,7 @@ def _planned_run(
     if trains and price is UNKNOWN and card is not None:
         price = rough.training()
     seconds, basis = (price.training(epochs), price.basis) if trains else (0.0, "")
+    passing = 0.0
     if extracts:
         passing, how = measured_extraction(job.spec, store)
         if card is not None and (np.isnan(passing) or from_source):
@@ -277,9 +287,10 @@ def _planned_run(
         seconds=seconds,
         basis=basis,
         download_megabytes=downloads,
-        disk_megabytes=_disk_megabytes(card, saves=job.saves is not None) if trains else 0.0,
+        disk_megabytes=_disk_megabytes(job, card) if trains else 0.0,
         supposed_seconds=supposed,
         price=price,
+        extraction=passing,
     )
 
 
@@ -297,8 +308,11 @@ def _nothing(job: Job, basis: str) -> PlannedRun:
     return PlannedRun(job.spec.model, 0, False, 0.0, basis, 0.0, 0.0)
 
 
-def _disk_megabytes(card: Card | None, *, saves: bool) -> float:
-    return (VARIABLES_PER_WEIGHT + saves) * card.megabytes if card else float("nan")
+def _disk_megabytes(job: Job, card: Card | None) -> float:
+    if card is None:
+        return float("nan")
+    copies = VARIABLES_PER_WEIGHT + job.spec.settings.restore_best + (job.saves is not None)
+    return copies * card.megabytes
 
 
 def _counted(count: int, what: str) -> str:

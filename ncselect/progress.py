@@ -79,6 +79,8 @@ class Progress:
 
     def __call__(self, model: str, event: Mapping[str, Any]) -> None:
         """Take in an event and show it."""
+        if event["event"] == "waiting":  # nothing is new
+            return
         state = self._states[model]
         match event["event"]:
             case "features":

@@ -53,6 +53,10 @@ class Ranking:
         What it is kept as, see ``ncselect.kept_ranking``; empty where it is not.
     horizon
         The epoch whose accuracy is predicted; 0 where that is not known.
+    store
+        The folder of the store that it is kept in; empty where it is not.
+    asked
+        The methods as they were named, with their options; empty where that is not known.
     """
 
     rows: tuple[Row, ...]
@@ -67,6 +71,8 @@ class Ranking:
     unreached: tuple[str, ...] = ()
     name: str = field(default="", compare=False)
     horizon: int = 0
+    store: str = field(default="", compare=False)
+    asked: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_dict(
@@ -90,6 +96,7 @@ class Ranking:
             unreached=tuple(document["unreached"]),
             name=document["name"],
             horizon=document["horizon"],
+            asked=tuple(document.get("asked", ())),
         )
 
     @property
@@ -124,7 +131,8 @@ class Ranking:
     def advice(self) -> str:
         """One sentence: what to take, what cannot be told apart from it, and what would."""
         if not self.rows:
-            return "No candidate could be ranked."
+            raising = " Raise --budget." if self.unreached else ""
+            return f"No candidate could be ranked.{self._unreached()}{raising}"
         first = self.rows[0]
         said = []
         if math.isfinite(first.p_best):
@@ -168,6 +176,7 @@ class Ranking:
         ----------
         kind
             ``predictions``, ``curves``, ``size``, ``latency``, ``capacitance`` or ``agreement``.
+            β_eff is read as the first ``capacitance`` among the methods asked has it.
         width
             In inches; narrow figures have fewer panels side by side.
 
@@ -220,6 +229,7 @@ class Ranking:
             "dataset": self.dataset,
             "method": self.method,
             "others": list(self.others),
+            "asked": list(self.asked),
             "horizon": self.horizon,
             "best": self.rows[0].model if self.rows else None,
             "advice": self.advice,

@@ -40,7 +40,8 @@ class Row:
     latency_ms, latency_64_ms
         Milliseconds that base and classifier take for an image, and for 64 at once: the median.
     on_front
-        Whether no other is predicted to be as accurate and is as fast, and better in one of both.
+        Whether no other is predicted to be as accurate and is as fast, and better in one of both;
+        where the method only orders, its scores take the place of accuracies.
     seconds
         Training and measuring so far.
     epochs

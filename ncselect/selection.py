@@ -31,7 +31,7 @@ from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
 from ncselect.spec import Settings
 from ncselect.store import RunStore
-from ncselect.tradeoffs import Told, asked_limits, weighed, within
+from ncselect.tradeoffs import Told, asked_limits, check_measured_here, weighed, within
 from ncselect.types import Background, Estimates, RunRecord
 from ncselect.workers import asked_workers
 from zoo.datasets import Dataset, prepare
@@ -170,6 +170,7 @@ class Selection:
             cluster=self.cluster,
             watch=watch,
             expected=self.plan.prices,
+            extraction=self.plan.extraction,
         )
         before = runner.scored(self.budget)
 
@@ -185,8 +186,13 @@ class Selection:
             found, dataset=self.dataset.name, beta=self.beta, failed=self.missing, beside=beside
         )
         last = found.decisions[-1]
-        ended = f"{strategy.name}: ended after {duration(last.spent)}: {last.reason}."
-        ranking = dataclasses.replace(ranking, notes=(ended, *ranking.notes))
+        told = [f"{strategy.name}: ended after {duration(last.spent)}: {last.reason}."]
+        if runner.unscored:
+            told.append(
+                "features: the third of the budget that is for them did not reach "
+                f"{', '.join(runner.unscored)}; without scores therefore."
+            )
+        ranking = dataclasses.replace(ranking, notes=(*told, *ranking.notes))
         return self._with_notes(ranking, seen, not_told_of(self.method, seen))
 
     def _with_notes(self, ranking: Ranking, seen: Sequence[RunRecord], method: Method) -> Ranking:
@@ -205,7 +211,9 @@ class Selection:
             )
         opinion = second_opinion(ranking, seen)
         notes = (*ranking.notes, *left, *opinion, *self.dataset.notes)
-        return dataclasses.replace(ranking, notes=notes)
+        named = self.question.get("method") or ()
+        asked = (named,) if isinstance(named, str) else tuple(named)
+        return dataclasses.replace(ranking, notes=notes, asked=asked)
 
 
 def selection(
@@ -229,7 +237,7 @@ def selection(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     budget: float | None = None,
     eliminate: bool | str = False,
@@ -259,7 +267,8 @@ def selection(
         epochs = horizon
     epochs = _observed(epochs, horizon, chosen_methods)
     if strategy is not None:
-        check_race(chosen_methods[0], epochs, asked="eliminate" if budget is None else "budget")
+        asked = "eliminate" if budget is None else "budget"
+        check_race(strategy, chosen_methods[0], epochs, asked=asked)
     settings = Settings() if settings is None else settings
     check_settings(settings)
     for one in chosen_methods:
@@ -267,6 +276,7 @@ def selection(
     limits = asked_limits(
         max_latency=max_latency, max_parameters=max_parameters, max_megabytes=max_megabytes
     )
+    check_measured_here(ray, latency=latency, limits=limits)
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     doing = asked_workers(workers, threads, ray, gpus_per_run)
@@ -329,7 +339,7 @@ def selection(
             "ray": ray,
             "gpus_per_run": gpus_per_run,
             "keep": keep,
-            "budget": budget,
+            "budget": None if budget is None else float(budget),
             "eliminate": eliminate,
             "latency": latency,
             "max_latency": max_latency,
@@ -360,7 +370,7 @@ def select(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     budget: float | None = None,
     eliminate: bool | str = False,
@@ -407,13 +417,16 @@ def select(
         as many as it has room for, of one thread each.
     ray, gpus_per_run
         Address of a Ray cluster that runs are done on, such as ``auto``, ``HOST:PORT`` or
-        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one. The store
-        must be a folder that all nodes share. None: processes on this machine.
+        ``ray://HOST:PORT``, and each run's share of a GPU there: 0, 1 or a part of one; it must be
+        given where nodes have GPUs. The store must be a folder that all nodes share. None:
+        processes on this machine.
     keep
         Keep the checkpoints of runs that reach the horizon.
     budget
-        Seconds that may be spent; no more than an epoch beyond them is. Candidates are then
-        dropped on the way, and observed for up to ``horizon`` epochs if ``epochs`` is not given.
+        Seconds that may be spent, about: epochs, features and networks that are being built when
+        the time is over may be finished. A third of it is for features at most. Candidates are
+        then dropped on the way, and observed for up to ``horizon`` epochs if ``epochs`` is not
+        given.
     eliminate
         Drop candidates on the way: True, or a strategy, ``NAME`` or ``NAME:OPTION=NUMBER,…``, see
         ``ncselect strategies``.

@@ -111,7 +111,7 @@ def prepared_sweep(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     prepared: Any = None,
 ) -> Sweep:
@@ -198,7 +198,7 @@ def sweep(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     progress: bool = True,
 ) -> Swept:

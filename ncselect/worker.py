@@ -93,7 +93,8 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
 
         tell("started", epoch=max(0, writer.epochs - 1))
         if job["saves"] is not None and not writer.has_ended(job["horizon"], run.spec.settings):
-            rehearse(run.spec, candidate, dataset)  # what cannot be saved is not trained
+            # what cannot be saved is not trained
+            rehearse(run.spec, candidate, dataset, resizes=job["resizes"])
         try:
             for observation in observe(
                 run.spec,
@@ -111,6 +112,7 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
                     epoch=observation.epoch,
                     signals=dict(observation.signals),
                     seconds=observation.seconds,
+                    measuring_seconds=observation.measuring_seconds,
                 )
         except DivergedError as error:
             writer.fail(str(error))

@@ -7,12 +7,15 @@ out=$2
 fashion="--dataset $NCSELECT_DATA/fashion-mnist --image-size 32"
 cifar="--dataset $NCSELECT_DATA/cifar10/cifar10_12k.npz --train-size 2000 --validation-size 1000 --test-size 2000 --epochs 30"
 sweep() { ncselect graph sweep --workers 1 --threads 1 --yes --format json "$@" > /dev/null; }
-evaluate() { ncselect graph evaluate "$@" --format csv; }
+evaluate() { ncselect graph evaluate "$@" --classifier svm,mlp,svm-log,mlp-log --format csv; }
+some() { evaluate "$@" --epochs 1,3,5,10; }
 
 sweep --models LeNet5 $fashion --train-size 10000 --validation-size 2000 --test-size 2000 \
   --sample 104 --graphs rolled+unrolled --store $stores/lenet
 sweep --models AlexNetSmall --width 0.5 $fashion --train-size 2000 --validation-size 1000 \
   --test-size 2000 --epochs 30 --sample 60 --store $stores/fashion-alexnet
+sweep --models LeNet5 --shared-start $fashion --train-size 2000 --validation-size 1000 \
+  --test-size 2000 --epochs 30 --sample 60 --store $stores/shared-start
 for width in 0.5 1; do
   sweep --models LeNet5 --width $width $cifar --sample 60 --graphs rolled+unrolled \
     --store $stores/cifar-sweeps
@@ -22,12 +25,15 @@ for model in ResNet32 ResNet44; do
 done
 
 # High is above half of all images on Fashion-MNIST, above a fifth on CIFAR-10.
-evaluate $stores/lenet --kind rolled,unrolled --threshold 0.5 --judge-on $stores/fashion-alexnet \
-  --out $out/lenet > $out/lenet.csv
-evaluate $stores/lenet --kind rolled,unrolled --threshold 0.5 --since-start \
+mkdir -p $out
+evaluate $stores/lenet --kind rolled,unrolled --threshold 0.5 --out $out/lenet > $out/lenet.csv
+some $stores/lenet --kind rolled,unrolled --threshold 0.5 --since-start \
   --out $out/lenet-since-start > $out/lenet-since-start.csv
-evaluate $stores/fashion-alexnet --threshold 0.5 --out $out/alexnet > $out/alexnet.csv
-evaluate $stores/cifar-sweeps --where candidate.source=LeNet5 --where candidate.arguments.width=0.5 \
+some $stores/fashion-alexnet --threshold 0.5 --out $out/alexnet > $out/alexnet.csv
+some $stores/shared-start --threshold 0.5 --out $out/shared-start > $out/shared-start.csv
+some $stores/lenet --threshold 0.5 --judge-on $stores/fashion-alexnet --out $out/architecture \
+  > $out/architecture.csv
+some $stores/cifar-sweeps --where candidate.source=LeNet5 --where candidate.arguments.width=0.5 \
   --kind rolled,unrolled --threshold 0.2 --judge-on $stores/cifar-sweeps --out $out/width > $out/width.csv
-evaluate $stores/cifar-sweeps --where candidate.source=ResNet32 --threshold 0.2 \
+some $stores/cifar-sweeps --where candidate.source=ResNet32 --threshold 0.2 \
   --judge-on $stores/cifar-sweeps --out $out/depth > $out/depth.csv

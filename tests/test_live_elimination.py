@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from ncselect import Settings, select
@@ -78,7 +81,7 @@ def test_the_time_that_is_left_decides_who_begins_and_when_all_stop(asked):
     assert {model for model, _ in clock.told} == {first}
     assert [run.spec.model for run in store.runs()] == [first]  # nothing of who did not begin
     assert live.stored == {first: 1, second: 0}
-    took = seen[first].observations[1].seconds  # by another clock
+    took = seen[first].observations[0].measuring_seconds  # by another clock
     assert live.starts == {first: pytest.approx(10 - took), second: 10.0}
 
     clock.told.clear()
@@ -87,6 +90,37 @@ def test_the_time_that_is_left_decides_who_begins_and_when_all_stop(asked):
     assert [what for _, what in clock.told] == ["started", "progress"]
     assert 1 <= seen[first].epochs < 40
     assert not live.observe([second], 40, 60.0)[second].observations
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected", "reached", "spent"),
+    [
+        (100.0, (20.0, 20.0), 1, 20),  # a third is 33
+        (100.0, (40.0, 5.0), 1, 20),  # the first does not fit
+        (150.0, (math.nan, math.nan), 2, 40),
+        (50.0, (math.nan, math.nan), 1, 20),  # heard of too late
+        (math.inf, (1e9, 1e9), 2, 40),
+    ],
+)
+def test_features_get_a_third_of_the_budget_and_who_has_none_is_said(
+    asked, budget, expected, reached, spent
+):
+    jobs, store, (first, second) = asked()
+    jobs = [dataclasses.replace(job, scores=frozenset({"logme"})) for job in jobs]
+    clock = Clock(scored=20.0)
+    extraction = dict(zip((first, second), expected, strict=True))
+    live = Live(jobs, store, watch=clock.watch, expected={}, extraction=extraction, clock=clock)
+    seen = live.scored(budget)
+    assert live.spent == spent
+    assert len(live.unscored) == 2 - reached
+    assert {model for model, one in seen.items() if "logme" in one.scores} == {first, second} - {
+        *live.unscored
+    }
+    assert not any(one.observations for one in seen.values())
+    if budget == 50.0:
+        clock.costs["features"] = 1000.0
+        live.observe([first, second], 1, math.inf)
+        assert clock.now < 1000  # what has no scores is trained without
 
 
 def test_nobody_begins_whose_start_and_first_epoch_do_not_fit(asked):
@@ -117,12 +151,12 @@ def test_failures_are_kept_and_no_network_is_begun_when_its_building_took_all_th
     assert not seen[sound].observations
 
 
-def test_who_is_improbable_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains_nothing(
+def test_who_is_behind_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains_nothing(
     digits, small_network, tmp_path
 ):
     networks = [str(small_network(width)) for width in (4, 8)]
     asked = {
-        "epochs": 2, "eliminate": "confident:chance=99", "store": tmp_path,
+        "epochs": 2, "eliminate": "top-after-one:top=1", "store": tmp_path,
         **QUIET, "method": "combined",
     }  # fmt: skip
     started = []
@@ -142,13 +176,13 @@ def test_who_is_improbable_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_tr
 
     ranking = select(networks, digits, **asked)
     assert [(row.rank, row.epochs) for row in ranking] == [(1, 1), (2, 1)]
-    assert ranking[1].notes.startswith("dropped after 1 epoch: P(best) 0.")
+    assert ranking[1].notes.startswith("dropped after 1 epoch: not among the best 1")
     assert ranking[0].p_best + ranking[1].p_best == pytest.approx(1)
     assert ranking[0].p_best < 0.99
     told = json.loads(ranking.to_json())["decisions"]
     assert [one["what"] for one in told] == ["round", "observed", "dropped", "ended"]
     assert told[2]["models"] == [ranking[1].model]
-    assert told[2]["reason"].startswith("P(best)")
+    assert told[2]["reason"] == "not among the best 1 after epoch 1"
 
     done = subprocess.run(
         [
@@ -156,7 +190,7 @@ def test_who_is_improbable_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_tr
             "--models", ",".join(networks), "--image-size", "32", "--train-size", "128",
             "--validation-size", "60", "--test-size", "60", "--probe-size", "64",
             "--graphs", "none", "--threads", "1", "--store", tmp_path, "--epochs", "2",
-            "--strategy", "confident:chance=99", "--format", "json",
+            "--strategy", "top-after-one:top=1", "--format", "json",
         ],
         env={**os.environ, "NCSELECT_CACHE": str(tmp_path / "cache"), "COLUMNS": "200"},
         cwd=tmp_path, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
@@ -168,11 +202,11 @@ def test_who_is_improbable_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_tr
     ]
     assert [row["score"] for row in again["ranking"]] == [row.score for row in ranking]
     winner, loser = (row.model for row in ranking)
-    assert "By confident: who is improbable is dropped" in done.stderr
+    assert "By top-after-one: all but the best few are dropped" in done.stderr
     lines = done.stderr[done.stderr.index("To epoch 1: ") :].splitlines()
     assert lines[0] in {f"To epoch 1: {winner}, {loser}", f"To epoch 1: {loser}, {winner}"}
     assert sorted(lines[1:3]) == [f"{one}: stored, epoch 1/1" for one in sorted((winner, loser))]
-    assert lines[3].startswith(f"{loser}: dropped after epoch 1: P(best) 0.")
+    assert lines[3].startswith(f"{loser}: dropped after epoch 1: not among the best 1")
     assert lines[4] == "Ended: one is left"
 
     nothing_to_spend = {**asked, "eliminate": "uniform", "budget": 1e-6}
@@ -183,9 +217,14 @@ def test_who_is_improbable_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_tr
 
 def test_a_budget_that_is_too_small_trains_nothing_and_says_so(digits, small_network, tmp_path):
     networks = [str(small_network(width)) for width in (4, 8)]
-    ranking = select(networks, digits, budget=1e-6, store=tmp_path, **QUIET)
+    halving = "successive-halving"
+    ranking = select(networks, digits, budget=1e-6, eliminate=halving, store=tmp_path, **QUIET)
     assert not ranking.rows
-    assert all("observe 1 or more" in reason for reason in ranking.failed.values())
+    assert {*ranking.failed.values()} == {
+        "the budget of 0 s was spent before its first epoch; raise --budget"
+    }
+    assert {*ranking.unreached} == {*ranking.failed}
+    assert ranking.advice.endswith("Raise --budget.")
     assert ranking.decisions[-1]["reason"] == "the budget is spent"
 
 
@@ -207,6 +246,11 @@ def test_times_without_a_unit_are_refused_with_the_remedy(text):
     [
         ({"budget": 0}, "budget: 0 came; give seconds"),
         ({"budget": True}, "budget: True came"),
+        ({"budget": math.inf}, "budget: inf came; give seconds, a finite number"),
+        ({"budget": np.float32("nan")}, "budget: .*nan.* came"),
+        ({"budget": np.int64(0)}, "budget: .* came"),
+        ({"budget": np.int64(60), "method": "best-value"}, "--method combined, or --strategy succ"),
+        ({"eliminate": True, "epochs": 2, "method": "best-value"}, "how sure it is of the end"),
         ({"eliminate": True, "epochs": 0, "method": "parameters"}, "eliminate: nobody is trained"),
         ({"budget": 60, "epochs": 0, "method": "combined"}, "budget: nobody is trained"),
         ({"budget": 60, "method": "logme"}, "budget: method 'logme' learns nothing from epochs"),

@@ -15,6 +15,7 @@ import typer
 import yaml
 from PIL import Image
 
+import ncselect
 from ncselect.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -82,13 +83,18 @@ def test_every_command_on_a_page_can_be_read(page):
     for _, text in BLOCK.findall((ROOT / "docs" / page).read_text()):
         for line in text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True) if line.startswith("ncselect ") else []
-            if len(words) > 2 and "…" not in line:
+            if len(words) > 1 and "…" not in line:
                 command = top.commands[words[1]]
                 rest = words[2:]
                 if hasattr(command, "commands"):
                     command, rest = command.commands[words[2]], words[3:]
                 rest = rest[: rest.index(">")] if ">" in rest else rest
                 command.make_context(" ".join(words[:2]), rest)  # raises for what is unknown
+
+
+def test_the_reference_has_every_public_name():
+    entries = re.findall(r"^::: ([\w.]+)$", (ROOT / "docs/reference/python.md").read_text(), re.M)
+    assert set(ncselect.__all__) <= {entry.rpartition(".")[2] for entry in entries}
 
 
 def _environment(folder):

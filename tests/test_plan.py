@@ -97,14 +97,15 @@ def test_the_price_of_epochs_holds_neither_compiling_nor_features(tmp_path):
     assert price == Price(BUILD_SECONDS + 7, 2 * (3 + 1), "as stored runs")
     assert plan.runs[0].features
     assert plan.seconds > price.training(5) == BUILD_SECONDS + 7 + 5 * 8
-    assert "price" not in plan.to_dict()["runs"][0]
+    assert plan.extraction["net"] == pytest.approx(plan.seconds - price.training(5))
+    assert not {"price", "extraction"} & {*plan.to_dict()["runs"][0]}
 
 
 def test_a_plan_says_that_candidates_are_dropped_and_when_it_ends():
     text = printed(run_planned(50, seconds=600.0), strategy="confident: drops", budget=1200.0)
-    assert "Together at most ~10 min" in text
-    assert "By confident: drops. It ends after 20 min at the latest, as budgeted." in text
-    assert "at most" not in printed(run_planned(50, seconds=600.0))
+    assert "Together ~10 min if nobody is dropped, 0 MB" in text
+    assert "By confident: drops. It ends after about 20 min, as budgeted." in text
+    assert "if nobody" not in printed(run_planned(50, seconds=600.0))
 
 
 def test_one_epoch_is_no_plural():

@@ -29,6 +29,7 @@ def test_rounds_and_drops_are_said_with_their_reasons():
     shown = console()
     with Progress(["a", "[b]", "c"], 50, beta="", console=shown) as progress:
         progress.decided(decision("round", ["a", "[b]", "c"], until=2))
+        progress("a", {"event": "waiting"})  # nothing is new
         progress("a", {"event": "started", "epoch": 0})
         progress("a", observed(2))
         progress("c", {"event": "failed", "error": "no memory"})

@@ -53,7 +53,9 @@ def test_regrets_are_of_the_pick_and_costs_within_the_budget():
     for points in found.values():
         for share, (cost, regret) in zip(SHARES, points, strict=False):
             assert len(points) == 1 or cost <= share * (1 + 1e-9)
-            assert regret == pytest.approx(8 * round(regret / 8))  # finals lie 8 points apart
+            # finals lie 8 points apart; 20 is the mean, where nothing is known
+            at_random = cost == 0 and regret == pytest.approx(20)
+            assert at_random or regret == pytest.approx(8 * round(regret / 8))
     curves = {m: run.curve("validation-accuracy") for m, run in asked.pools[0].items()}
     half = SHARES.index(0.5)
     pick = max(curves, key=lambda model: curves[model][: HORIZON // 2].max())
@@ -120,7 +122,8 @@ def test_what_early_stopping_ended_costs_its_own_epochs_and_every_run_its_start(
     assert asked.truth(pool) == {"a": 0.8, "early": 0.9}
     assert asked.whole(pool) == 2 * BUILD_SECONDS + 4 + 20 + 6 + 3
     found = regrets(asked, pool)
-    assert found["uniform best-value"][-1] == pytest.approx((0, 10))  # no starts of both fit
+    # no starts of both fit; nothing is known, so that any of them may be picked
+    assert found["uniform best-value"][-1] == pytest.approx((0, 5))
     alone = (BUILD_SECONDS + 4 + 5) / asked.whole(pool)  # only this one's start and epochs do
     assert found["confident combined"][-1] == pytest.approx((alone, 10), abs=0.2)
     for label, points in found.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,14 +97,26 @@ class Race:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """Who was dropped before it was observed at all, and before anything was predicted."""
+        """Who was not observed at all, and of whom nothing was predicted."""
+        return (
+            *self.unbegun,
+            *(
+                model
+                for model, one in self.dropped.items()
+                if self.records[model].status != "failed"
+                and not self.records[model].epochs
+                and model in one.standing.models
+                and not self._was_predicted(model)
+            ),
+        )
+
+    @property
+    def unbegun(self) -> tuple[str, ...]:
+        """Who was left when the budget ended before anybody's first epoch, nothing predicted."""
+        if self.standing.is_told or self.standing.epochs or math.isinf(self.standing.budget):
+            return ()
         return tuple(
-            model
-            for model, one in self.dropped.items()
-            if self.records[model].status != "failed"
-            and not self.records[model].epochs
-            and model in one.standing.models
-            and not self._was_predicted(model)
+            model for model in self.standing.models if self.records[model].status != "failed"
         )
 
     def _was_predicted(self, model: str) -> bool:

@@ -18,7 +18,8 @@ class SuccessiveHalving:
     Somekh, "Almost optimal exploration in multi-armed bandits", ICML 2013, algorithm 1; Jamieson
     and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
     AISTATS 2016, algorithm 1. A round is an epoch at least: where the budget does not reach so
-    far, later rounds get less. Without one, rounds end at 1, η, η², … epochs.
+    far, later rounds get less. Without one, rounds end at 1, η, η², … epochs, or are long enough to
+    be worth the starts of their processes.
 
     Attributes
     ----------
@@ -51,6 +52,6 @@ class SuccessiveHalving:
     def _next(self, standing: Standing, going: tuple[str, ...]) -> int:
         """Return the epoch to which those who go on are observed next."""
         if math.isinf(standing.budget):
-            return max(1, standing.epochs * self.eta)
+            return standing.unbounded(going, self.eta)
         rounds = max(1, math.ceil(math.log(standing.entered, self.eta) - 1e-9))
         return standing.epochs + max(1, standing.affordable(going, standing.budget / rounds))

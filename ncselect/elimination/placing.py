@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ncselect.elimination.decisions import Race
 from ncselect.elimination.joint import joint
 from ncselect.ordering import ranked
+from ncselect.progress import duration
 from ncselect.ranking import Ranking
 from ncselect.types import Estimates
 
@@ -54,6 +55,7 @@ def placed(
     reasons = {
         model: _why_failed(race, model) for model in race.dropped if model not in when_judged
     }
+    reasons |= {model: _why_unbegun(race, model) for model in race.unbegun}
     among_left = sum(row.p_best for row in rows if row.model not in race.dropped)
     outlook = ranking.outlook if math.isfinite(among_left) else {}
     return dataclasses.replace(
@@ -73,6 +75,15 @@ def _when_dropped(race: Race, model: str) -> str:
         return ""
     epochs = race.dropped[model].standing.epochs
     return f"dropped after {epochs} epoch{'' if epochs == 1 else 's'}: {race.dropped[model].reason}"
+
+
+def _why_unbegun(race: Race, model: str) -> str:
+    standing = race.standing
+    seconds = standing.starts.get(model, 0.0) + standing.expected.get(model, math.nan)
+    about = "" if math.isnan(seconds) else f" (about {duration(seconds)} are expected)"
+    budget = duration(standing.budget)
+    ended = "was spent before" if standing.spent >= standing.budget else "is too small for"
+    return f"the budget of {budget} {ended} its first epoch{about}; raise --budget"
 
 
 def _why_failed(race: Race, model: str) -> str:

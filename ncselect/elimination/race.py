@@ -48,6 +48,10 @@ class Runner(Protocol):
         """Model → what it costs to take it up again, besides its epochs."""
 
     @property
+    def expected(self) -> Mapping[str, float]:
+        """Model → what an epoch of it costs, roughly before it is known; nan if nothing is."""
+
+    @property
     def stored(self) -> Mapping[str, int]:
         """Model → epochs of it that cost nothing any more."""
 
@@ -122,6 +126,7 @@ class _Course:
         self._tell = tell
         self._dropped: dict[str, Dropped] = {}
         self._decisions: list[Decision] = []
+        self._given_up = self._given_away = 0.0
         self._stand([*seen])
 
     def run(self, strategy: Strategy) -> Race:
@@ -130,6 +135,8 @@ class _Course:
         while not ended:
             step = strategy.step(self._standing)
             if step.dropped:
+                self._given_up += step.given_up
+                self._given_away += step.given_away
                 self._drop(step.dropped)
             ended = step.settled or self._over()
             if not ended:
@@ -228,6 +235,9 @@ class _Course:
             workers=self._runner.workers,
             starts=self._starts(models),
             stored=dict(self._runner.stored),
+            expected=self._expected(models),
+            given_up=self._given_up,
+            given_away=self._given_away,
         )
         if found.estimates:
             for model in found.refused:
@@ -244,7 +254,12 @@ class _Course:
 
         What early stopping has ended costs nothing.
         """
-        known = self._runner.prices
+        return self._filled(models, self._runner.prices)
+
+    def _expected(self, models: Sequence[str]) -> dict[str, float]:
+        return self._filled(models, self._runner.expected)
+
+    def _filled(self, models: Sequence[str], known: Mapping[str, float]) -> dict[str, float]:
         usual = [price for price in known.values() if not math.isnan(price)]
         mean = sum(usual) / len(usual) if usual else math.nan
         prices = {model: known.get(model, math.nan) for model in models}

@@ -39,6 +39,11 @@ class Replay:
         self.workers = 1
         self.stored = dict.fromkeys(runs, 0)
 
+    @property
+    def expected(self) -> dict[str, float]:
+        """Model → what an epoch of it costs: here it is known."""
+        return self.prices
+
     def observe(self, models: Sequence[str], epochs: int, budget: float) -> dict[str, RunRecord]:
         """Observe models in turn up to an epoch, as far as the budget reaches."""
         found = {}

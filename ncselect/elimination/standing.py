@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ncselect.types import Estimates, RunRecord
 
-DRAWS = 2000
+STARTS_WORTH = 2
+"""A round without a budget is as long as so many starts of its processes, and so is what is left
+for the next one. Where prices are known, the starts that it takes then cost no more than half of
+the epochs of an ordinary ranking; where all candidates cost alike, 2/7 of the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Standing:
         Model → what it costs to take it up again; nothing where it is not said.
     stored
         Model → epochs of it that are paid already.
+    expected
+        Model → what an epoch of it costs, roughly where it is not known; nan where nothing is.
+    given_up
+        Percent: how probable it is that the best is among those dropped as improbable.
+    given_away
+        Points of accuracy that dropping them is expected to lose.
     """
 
     records: Mapping[str, RunRecord]
@@ -52,6 +61,9 @@ class Standing:
     workers: int = 1
     starts: Mapping[str, float] = field(default_factory=dict)
     stored: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, float] = field(default_factory=dict)
+    given_up: float = 0.0
+    given_away: float = 0.0
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -87,6 +99,8 @@ class Standing:
         """
         paid = max(0.0, self.left if share is None else min(share, self.left))
         further, most = 0, self.most - self.epochs
+        if math.isinf(paid):
+            return most
         while further < most:
             cost = self._cost(models, further + 1)
             if math.isnan(cost):
@@ -95,6 +109,25 @@ class Standing:
                 break
             further += 1
         return further
+
+    def unbounded(self, models: tuple[str, ...], eta: int) -> int:
+        """Return the epoch at which a round of these models ends if there is no budget.
+
+        At 1, η, η², … epochs as far as these are stored or starts are cheap. Else a round is long
+        enough to be worth its starts, and where what is left after it would not be worth those of
+        another, it goes to the end. See ``STARTS_WORTH``.
+        """
+        usual = min(self.most, max(1, self.epochs * eta))
+        start = sum(self.starts.get(model, 0.0) for model in models)
+        epoch = sum(self.expected.get(model, self.prices[model]) for model in models)
+        is_free = all(self.stored.get(model, 0) >= usual for model in models)
+        if is_free or not start or math.isnan(epoch):
+            return usual
+        worth = STARTS_WORTH * start / epoch if epoch else math.inf
+        if self.epochs + worth >= self.most:
+            return self.most
+        ends = max(usual, self.epochs + math.ceil(worth))
+        return self.most if self.most - ends < worth else ends
 
     def _cost(self, models: tuple[str, ...], further: int) -> float:
         """Return what it costs to observe models for so many further epochs."""
@@ -107,16 +140,10 @@ class Standing:
     def draws(self) -> NDArray[np.float64] | None:
         """Return joint draws of the final accuracies, shape (draws, models).
 
-        Those of the estimates; else independent normal ones of their means and standard
-        deviations, always the same; None as long as the method does not say how sure it is.
+        None where the method gives none: the standard deviation that it tells may be that of what
+        was measured today, and says nothing of how sure the end is.
         """
-        if self.estimates.draws is not None:
-            return np.asarray(self.estimates.draws)
-        mean = np.array([one.mean for one in self.estimates.estimates])
-        sd = np.array([one.sd for one in self.estimates.estimates])
-        if not mean.size or not (np.isfinite(mean).all() and np.isfinite(sd).all()):
-            return None
-        return np.random.default_rng(0).normal(mean, sd, (DRAWS, len(mean)))
+        return None if self.estimates.draws is None else np.asarray(self.estimates.draws)
 
 
 @dataclass(frozen=True)
@@ -131,8 +158,12 @@ class Step:
         Epoch to which all others are observed next.
     settled
         Why nothing more is needed; empty if something is.
+    given_up, given_away
+        What dropping the improbable among them adds to those of the standing.
     """
 
     dropped: Mapping[str, str] = field(default_factory=dict)
     epochs: int = 0
     settled: str = ""
+    given_up: float = 0.0
+    given_away: float = 0.0

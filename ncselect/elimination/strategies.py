@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +14,7 @@ from ncselect.elimination.halving import SuccessiveHalving
 from ncselect.elimination.race import Strategy
 from ncselect.elimination.top_after_one import TopAfterOne
 from ncselect.elimination.uniform import Uniform
+from ncselect.methods import DEFAULT as DEFAULT_METHOD
 from ncselect.methods import Method
 from zoo.errors import InputError, UnknownNameError
 
@@ -21,6 +24,9 @@ STRATEGIES: Mapping[str, Any] = MappingProxyType(
 """Name → what makes the strategy, with ``summary`` and ``source``, in the order of lists."""
 
 DEFAULT = "confident"
+
+JOINT = frozenset({DEFAULT_METHOD})
+"""Methods whose estimates have the joint draws that ``confident`` decides by."""
 
 
 def options(name: str) -> tuple[str, ...]:
@@ -50,7 +56,7 @@ def strategy(text: str) -> Strategy:
     """
     name, _, listed = text.partition(":")
     if name not in STRATEGIES:
-        raise UnknownNameError("strategy", name, STRATEGIES)
+        raise UnknownNameError("strategy", name or text, STRATEGIES)
     make = STRATEGIES[name]
     given: dict[str, float] = {}
     for part in filter(None, listed.split(",")):
@@ -89,9 +95,12 @@ def asked_strategy(eliminate: bool | str, budget: float | None) -> Strategy | No
         If either cannot be used.
     """
     if budget is not None and not (
-        isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0
+        isinstance(budget, Real)
+        and not isinstance(budget, bool)
+        and math.isfinite(budget)
+        and budget > 0
     ):
-        raise InputError(f"budget: {budget!r} came; give seconds, more than 0")
+        raise InputError(f"budget: {budget!r} came; give seconds, a finite number above 0")
     if not isinstance(eliminate, bool | str):
         raise InputError(f"eliminate: {eliminate!r} came; give True, or the name of a strategy")
     if eliminate is False:
@@ -99,11 +108,13 @@ def asked_strategy(eliminate: bool | str, budget: float | None) -> Strategy | No
     return strategy(DEFAULT if eliminate is True else eliminate)
 
 
-def check_race(method: Method, epochs: int, *, asked: str) -> None:
+def check_race(strategy: Strategy, method: Method, epochs: int, *, asked: str) -> None:
     """Refuse a race in which nothing could be learned.
 
     Parameters
     ----------
+    strategy
+        Drops candidates by what the method predicts.
     method
         Predicts the final accuracies.
     epochs
@@ -114,7 +125,8 @@ def check_race(method: Method, epochs: int, *, asked: str) -> None:
     Raises
     ------
     InputError
-        If nobody is trained, or the method learns nothing from it.
+        If nobody is trained, the method learns nothing from it, or does not say what the strategy
+        decides by.
     """
     if not epochs:
         lacking = {
@@ -127,4 +139,10 @@ def check_race(method: Method, epochs: int, *, asked: str) -> None:
         raise InputError(
             f"{asked}: method '{method.name}' learns nothing from epochs; choose one that does, "
             "such as combined or best-value"
+        )
+    if isinstance(strategy, Confident) and method.name not in JOINT:
+        raise InputError(
+            f"{asked}: method '{method.name}' does not say how sure it is of the end, by which "
+            f"'{strategy.name}' drops candidates; choose --method {DEFAULT_METHOD}, or --strategy "
+            f"{SuccessiveHalving.name} (in Python eliminate='{SuccessiveHalving.name}')"
         )

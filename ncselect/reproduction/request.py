@@ -40,7 +40,7 @@ def reproduction(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     prepared: Callable[[str, int, int | None], None] = lambda _name, _done, _total: None,
 ) -> Reproduction:
     """Work out what a table or figure needs; train nothing.

@@ -94,7 +94,7 @@ def prepared_comparison(
     workers: int | None = None,
     threads: int | None = None,
     ray: str | None = None,
-    gpus_per_run: float = 0.0,
+    gpus_per_run: float | None = None,
     keep: bool = False,
     prepared: Any = None,
 ) -> SparseComparison:
