@@ -1,5 +1,5 @@
 # Do signatures of a network's graphs tell its final accuracy? Usage: bash results/graphs.sh STORES OUT
-# STORES holds the sweeps, made where they are missing (about 8 hours of one core); NCSELECT_DATA
+# STORES holds the sweeps, made where they are missing (about 9 hours of one core); NCSELECT_DATA
 # is a folder with the data. OUT gets a folder per question: evaluation.json, figures.
 set -e
 stores=$1
@@ -14,8 +14,6 @@ sweep --models LeNet5 $fashion --train-size 10000 --validation-size 2000 --test-
   --sample 104 --graphs rolled+unrolled --store $stores/lenet
 sweep --models AlexNetSmall --width 0.5 $fashion --train-size 2000 --validation-size 1000 \
   --test-size 2000 --epochs 30 --sample 60 --store $stores/fashion-alexnet
-sweep --models LeNet5 --shared-start $fashion --train-size 2000 --validation-size 1000 \
-  --test-size 2000 --epochs 30 --sample 60 --store $stores/shared-start
 for width in 0.5 1; do
   sweep --models LeNet5 --width $width $cifar --sample 60 --graphs rolled+unrolled \
     --store $stores/cifar-sweeps
@@ -30,7 +28,6 @@ evaluate $stores/lenet --kind rolled,unrolled --threshold 0.5 --out $out/lenet >
 some $stores/lenet --kind rolled,unrolled --threshold 0.5 --since-start \
   --out $out/lenet-since-start > $out/lenet-since-start.csv
 some $stores/fashion-alexnet --threshold 0.5 --out $out/alexnet > $out/alexnet.csv
-some $stores/shared-start --threshold 0.5 --out $out/shared-start > $out/shared-start.csv
 some $stores/lenet --threshold 0.5 --judge-on $stores/fashion-alexnet --out $out/architecture \
   > $out/architecture.csv
 some $stores/cifar-sweeps --where candidate.source=LeNet5 --where candidate.arguments.width=0.5 \
