@@ -34,7 +34,7 @@ def classifier(name: str, seed: int) -> Pipeline:
         ``linear-svm``: linear kernel, C = 1; ``mlp``: one hidden layer of 16 ReLU units, squared
         penalty 1, L-BFGS for up to 2,000 iterations. ``svm-log``, ``mlp-log``: the same on the
         signed logarithm (arcsinh) of inputs in units of their interquartile range: signatures of
-        a few networks are thousands of times those of the others.
+        a few networks change thousands of times as much as those of the others.
     seed
         Of the perceptron's initial weights.
 
