@@ -13,13 +13,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ncselect.environment import configuring, environment
+from ncselect.lock import RunBusyError, locked
 from ncselect.node import Expected, Mailbox, done
 from ncselect.node_checks import alive_nodes, check_nodes, raised, token
 from ncselect.ray_connection import connect, first_line
@@ -296,6 +297,10 @@ class RayProcesses:
                 ray.cancel(ref, force=True)
             if left:
                 ray.wait(left, num_returns=len(left), timeout=_STOP)
+        for one in self._running.values():  # a cancelled task may be told to have ended too early
+            if one.task.run is not None:
+                with suppress(RunBusyError), locked(one.task.run.folder, patience=_STOP):
+                    pass
 
 
 def _mailbox() -> Any:
