@@ -30,8 +30,8 @@ def main() -> None:
     """Print the medians of each phase as JSON; with a part's name, be that process."""
     if sys.argv[1:2] in (["ours"], ["plain"]):
         part, model, size, cache = sys.argv[1:]
-        phases = {"ours": ours, "plain": plain}[part](model, int(size), Path(cache))
-        print(json.dumps(phases))
+        begun = ours(model, int(size), Path(cache)) if part == "ours" else plain(model, int(size))
+        print(json.dumps(begun))
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="MobileNet")
@@ -89,7 +89,7 @@ def ours(model: str, size: int, cache: Path) -> dict[str, float]:
     return clock.laps
 
 
-def plain(model: str, size: int, cache: Path) -> dict[str, float]:  # noqa: ARG001
+def plain(model: str, size: int) -> dict[str, float]:
     """Return the processor seconds of the same phases of a plain script."""
     clock = _Clock()
     import keras
