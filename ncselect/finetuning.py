@@ -22,6 +22,7 @@ from ncselect.progress import Progress
 from ncselect.ranking import Ranking
 from ncselect.spec import RunSpec
 from ncselect.store import RunStore, check_writable
+from ncselect.tensorboard import event_folder, exported
 from zoo.datasets import Dataset
 from zoo.errors import InputError, UnknownNameError
 from zoo.models import Candidate
@@ -48,12 +49,15 @@ class FineTuning:
         How the network was ranked, JSON values.
     notes
         What a person should know of the images.
+    events
+        Folder of the run's event file for TensorBoard; None for none.
     """
 
     job: Job
     store: RunStore
     ranked: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    events: Path | None = None
 
     @property
     def file(self) -> Path:
@@ -83,11 +87,12 @@ class FineTuning:
         FineTuningError
             If it cannot be trained or saved.
         """
-        if not is_saved(self.job, self.store, watch):
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            (record,) = complete([self.job], self.store, watch=watch)
-            if record.status == "failed" or not self.file.exists():
-                raise FineTuningError(f"{self.job.spec.model}: {record.error}")
+        with exported(self.events, [self.job], self.store, watch) as told:
+            if not is_saved(self.job, self.store, told):
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                (record,) = complete([self.job], self.store, watch=told)
+                if record.status == "failed" or not self.file.exists():
+                    raise FineTuningError(f"{self.job.spec.model}: {record.error}")
         network = stored_network(self.file)
         assert network is not None  # it is there
         if not network.ranking:  # what it came from first is told; its card may have been edited
@@ -110,6 +115,7 @@ def fine_tuning(
     seed: int | None = None,
     store: str | Path | None = None,
     keep: bool = False,
+    tensorboard: str | Path | None = None,
 ) -> FineTuning:
     """Check every argument, find the ranking and its images; train and write nothing.
 
@@ -128,6 +134,7 @@ def fine_tuning(
     if seed is not None:
         check_seed(seed)
     file = _file(out)
+    events = None if tensorboard is None else event_folder(tensorboard)
     kept, run_store = _kept(ranking, store)
     model = _best(kept) if model is None else model
     if model not in kept.specs:
@@ -155,7 +162,7 @@ def fine_tuning(
     )
     _check_place(file, job, run_store)
     check_can_be_saved(job, run_store)
-    return FineTuning(job, run_store, _ranked(kept, model), dataset.notes)
+    return FineTuning(job, run_store, _ranked(kept, model), dataset.notes, events)
 
 
 def finetune(
@@ -170,6 +177,7 @@ def finetune(
     seed: int | None = None,
     store: str | Path | None = None,
     keep: bool = False,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> FineTuned:
     """Train a ranking's best network to the end and save it, ready for use.
@@ -203,6 +211,8 @@ def finetune(
         interrupted training goes on from its last epoch.
     keep
         Keep the checkpoint of the run when the network is saved.
+    tensorboard
+        Folder for TensorBoard's event file of the run, kept up to date after every epoch.
     progress
         Show how far the training has come.
 
@@ -235,6 +245,7 @@ def finetune(
         seed=seed,
         store=store,
         keep=keep,
+        tensorboard=tensorboard,
     )
     if not progress:
         return stage.finetuned()

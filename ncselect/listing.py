@@ -50,20 +50,25 @@ def show(rows: Sequence[Mapping[str, Any]], output: Format, caption: str = "") -
             writer.writeheader()
             writer.writerows(rows)
         case Format.table:
-            table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
-            said = [name for name in (rows[0] if rows else {}) if _is_said(name, rows)]
-            for name in said or ["nothing here"]:
-                right = said and any(isinstance(row[name], int | float) for row in rows)
-                justify: Literal["right", "left"] = "right" if right else "left"
-                table.add_column(
-                    _SHORT.get(name, name),
-                    justify=justify,
-                    no_wrap=name in ("key", "model", "method"),
-                    overflow="fold",
-                )
-            for row in rows:
-                table.add_row(*(Text(_cell(name, row[name])) for name in said))
-            Console().print(table)
+            Console().print(listed(rows, caption))
+
+
+def listed(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Table:
+    """Return rows of one shape as a table for a terminal, without columns that say nothing."""
+    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False)
+    said = [name for name in (rows[0] if rows else {}) if _is_said(name, rows)]
+    for name in said or ["nothing here"]:
+        right = said and any(isinstance(row[name], int | float) for row in rows)
+        justify: Literal["right", "left"] = "right" if right else "left"
+        table.add_column(
+            _SHORT.get(name, name),
+            justify=justify,
+            no_wrap=name in ("key", "model", "method", "status"),
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(_cell(name, row[name])) for name in said))
+    return table
 
 
 def _is_said(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -20,6 +20,7 @@ from ncselect.progress import Progress
 from ncselect.source_pool import Pretrained
 from ncselect.spec import Settings
 from ncselect.store import RunStore, check_writable
+from ncselect.tensorboard import event_folder, exported
 from ncselect.workers import asked_workers
 from zoo.datasets import Dataset, prepare
 from zoo.errors import InputError
@@ -51,6 +52,8 @@ class SourceStage:
         Where networks and pool file go.
     cluster
         Where runs are done; None: on this machine.
+    events
+        Folder of the runs' event files for TensorBoard; None for none.
     """
 
     jobs: tuple[Job, ...]
@@ -60,6 +63,7 @@ class SourceStage:
     workers: int
     folder: Path
     cluster: Cluster | None = None
+    events: Path | None = None
 
     @property
     def epochs(self) -> int:
@@ -91,12 +95,13 @@ class SourceStage:
         watch
             Called with a candidate's name and each event of its run.
         """
-        fresh = [job for job in self.jobs if not is_saved(job, self.store, watch)]
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            records = complete(
-                fresh, self.store, workers=self.workers, cluster=self.cluster, watch=watch
-            )
+            with exported(self.events, self.jobs, self.store, watch) as told:
+                fresh = [job for job in self.jobs if not is_saved(job, self.store, told)]
+                records = complete(
+                    fresh, self.store, workers=self.workers, cluster=self.cluster, watch=told
+                )
         finally:  # what was saved before a stop is listed
             saved = {job.spec.model: stored_network(_file(job)) for job in self.jobs}
             networks = tuple(network for network in saved.values() if network is not None)
@@ -138,6 +143,7 @@ def source_stage(
     ray: str | None = None,
     gpus_per_run: float | None = None,
     keep: bool = False,
+    tensorboard: str | Path | None = None,
     prepared: Any = None,
 ) -> SourceStage:
     """Check every argument, read the candidates, prepare the images; train and write nothing.
@@ -157,6 +163,7 @@ def source_stage(
             f"settings: unit is '{settings.unit}'; a source stage trains plain classifiers: give "
             "unit='classifier'"
         )
+    events = None if tensorboard is None else event_folder(tensorboard)
     run_store = RunStore(store)
     chosen = candidates(
         models, weights=weights, default="random", scratch=run_store.folder / "objects"
@@ -195,7 +202,7 @@ def source_stage(
         if network is not None:
             network.check(job.spec, epochs, run_store.find(job.spec))
     listed_models(folder / POOL)
-    return SourceStage(jobs, missing, data, run_store, doing.count, folder, doing.cluster)
+    return SourceStage(jobs, missing, data, run_store, doing.count, folder, doing.cluster, events)
 
 
 def pretrain(
@@ -218,6 +225,7 @@ def pretrain(
     ray: str | None = None,
     gpus_per_run: float | None = None,
     keep: bool = False,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> Pretrained:
     """Train candidates as plain classifiers on a source dataset, and make a pool of them.
@@ -260,6 +268,8 @@ def pretrain(
         processes on this machine.
     keep
         Keep the checkpoints of runs whose network is saved, so that they can go on.
+    tensorboard
+        Folder for TensorBoard's event files, kept up to date after every epoch: a folder per run.
     progress
         Show how far the runs have come.
 
@@ -299,6 +309,7 @@ def pretrain(
         ray=ray,
         gpus_per_run=gpus_per_run,
         keep=keep,
+        tensorboard=tensorboard,
     )
     if not progress:
         return stage.pretrained()

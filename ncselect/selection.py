@@ -31,6 +31,7 @@ from ncselect.ranking import Ranking
 from ncselect.second_opinion import second_opinion
 from ncselect.spec import Settings
 from ncselect.store import RunStore
+from ncselect.tensorboard import event_folder, exported
 from ncselect.tradeoffs import Told, asked_limits, check_measured_here, weighed, within
 from ncselect.types import Background, Estimates, RunRecord
 from ncselect.workers import asked_workers
@@ -71,6 +72,8 @@ class Selection:
         Seconds that may be spent; inf: as many as are needed.
     weighs
         Whether latency is measured, and the front marked.
+    events
+        Folder of the runs' event files for TensorBoard; None for none.
     question
         What was asked, argument → value, as JSON values.
     """
@@ -86,6 +89,7 @@ class Selection:
     strategy: Strategy | None = None
     budget: float = math.inf
     weighs: bool = False
+    events: Path | None = None
     question: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -130,10 +134,11 @@ class Selection:
         command
             The command line that asks, kept with the answer.
         """
-        if self.strategy is not None:
-            ranking = self._raced(self.strategy, watch, decided)
-        else:
-            ranking = self._observed(watch)
+        with exported(self.events, self.jobs, self.store, watch) as told:
+            if self.strategy is not None:
+                ranking = self._raced(self.strategy, told, decided)
+            else:
+                ranking = self._observed(told)
         if self.weighs:
             ranking = weighed(
                 ranking,
@@ -245,6 +250,7 @@ def selection(
     max_latency: float | None = None,
     max_parameters: float | None = None,
     max_megabytes: float | None = None,
+    tensorboard: str | Path | None = None,
     prepared: Any = None,
     measuring: Told = lambda _model: None,
 ) -> Selection:
@@ -277,6 +283,7 @@ def selection(
         max_latency=max_latency, max_parameters=max_parameters, max_megabytes=max_megabytes
     )
     check_measured_here(ray, latency=latency, limits=limits)
+    events = None if tensorboard is None else event_folder(tensorboard)
     run_store = RunStore(store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     doing = asked_workers(workers, threads, ray, gpus_per_run)
@@ -318,6 +325,7 @@ def selection(
         strategy=strategy,
         budget=math.inf if budget is None else float(budget),
         weighs=latency or limits.are_timed,
+        events=events,
         question={
             "models": _as_given(models),
             "dataset": _as_given(dataset),
@@ -378,6 +386,7 @@ def select(
     max_latency: float | None = None,
     max_parameters: float | None = None,
     max_megabytes: float | None = None,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> Ranking:
     """Rank pre-trained networks for a dataset after a few epochs of fine-tuning each.
@@ -437,6 +446,8 @@ def select(
         Milliseconds for one image: candidates that take longer are measured, not trained.
     max_parameters, max_megabytes
         Size of the headless base: larger candidates are not trained.
+    tensorboard
+        Folder for TensorBoard's event files, kept up to date after every epoch: a folder per run.
     progress
         Show how far the runs have come.
 
@@ -484,6 +495,7 @@ def select(
         max_latency=max_latency,
         max_parameters=max_parameters,
         max_megabytes=max_megabytes,
+        tensorboard=tensorboard,
     )
     if not progress:
         return chosen.ranking()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.features import StoredFeatures
-from ncselect.lock import RunBusyError
+from ncselect.lock import RunBusyError, note_until
 from ncselect.run import Run
 from ncselect.scoring import scored
 from zoo.datasets import Dataset
@@ -88,6 +88,7 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
     run = Run(Path(job["run"]))
     candidate, dataset = Candidate.from_json(job["candidate"]), Dataset.from_json(job["dataset"])
     with run.writer(patience=job["patience"]) as writer:
+        note_until(run.folder, job["epochs"])
         from ncselect.saving import rehearse, save
         from ncselect.train import DivergedError, observe
 

@@ -9,12 +9,13 @@ import typer
 from ncselect.cli import graph, sparse
 from ncselect.cli.compare import compare
 from ncselect.cli.finetune import finetune
-from ncselect.cli.listings import datasets, methods, models, rankings, runs, strategies
+from ncselect.cli.listings import datasets, methods, models, rankings, strategies
 from ncselect.cli.options import err
 from ncselect.cli.pretrain import pretrain
 from ncselect.cli.rank import rank
 from ncselect.cli.report import report
 from ncselect.cli.reproduce import reproduce
+from ncselect.cli.runs import runs
 from zoo.errors import InputError
 
 __all__ = ["app", "main"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ncselect.cli.options import FormatOption, StoreOption, err
+from ncselect.cli.options import FormatOption, StoreOption, TensorBoardOption, err
 from ncselect.cli.training import agreed, printed, resumable
 from ncselect.listing import Format, show
 
@@ -62,6 +62,7 @@ def finetune(
             help="Export it, too: saved-model or onnx, and the folder to write.",
         ),
     ] = None,
+    tensorboard: TensorBoardOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
     output: FormatOption = Format.table,
@@ -82,6 +83,7 @@ def finetune(
         seed=seed,
         store=store,
         keep=keep,
+        tensorboard=tensorboard,
     )
     exported = None if export is None else asked_export(*export, stage.file)
     if plan:

@@ -1,4 +1,4 @@
-"""ncselect models, datasets, methods, strategies, runs: what there is."""
+"""ncselect models, datasets, methods, strategies, rankings: what there is."""
 
 from __future__ import annotations
 
@@ -87,13 +87,36 @@ def strategies(output: FormatOption = Format.table) -> None:
     show(rows, output, no_hyperband)
 
 
-def rankings(store: StoreOption = Path("runs"), output: FormatOption = Format.table) -> None:
-    """List the kept rankings, the newest first."""
+def rankings(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RANKING]...", help="Only those of these names, or beginnings of names."
+        ),
+    ] = None,
+    store: StoreOption = Path("runs"),
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write them as a leaderboard to commit: a file .md, .csv or .json; one that "
+            "'rankings' made is replaced.",
+        ),
+    ] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """List the kept rankings, the newest first, or write them as a leaderboard."""
     from ncselect.kept_ranking import kept_names, kept_ranking
     from ncselect.store import RunStore
 
     there = RunStore(store, create=False)
-    found = [kept_ranking(there, name) for name in kept_names(there)]
+    found = [kept_ranking(there, name) for name in dict.fromkeys(names or kept_names(there))]
+    if file is not None:
+        from ncselect.rankings_file import write_rankings
+
+        write_rankings(file, found)
+        err.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
+        return
     rows = [
         {
             "ranking": one.name,
@@ -105,67 +128,5 @@ def rankings(store: StoreOption = Path("runs"), output: FormatOption = Format.ta
             "made": one.made,
         }
         for one in found
-    ]
-    show(rows, output)
-
-
-def runs(
-    store: StoreOption = Path("runs"),
-    delete: Annotated[
-        list[str] | None,
-        typer.Option(help="Delete the run with this key (or its beginning); 'all' for all."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete unasked.")] = False,
-    output: FormatOption = Format.table,
-) -> None:
-    """List the stored runs and features, or delete some to free their space."""
-    from ncselect.store import RunStore
-
-    kept = RunStore(store, create=False)
-    for one in kept.unreadable():
-        err.print(f"unreadable, can only be deleted: {one.folder.name}", style="red", markup=False)
-    if delete:
-        chosen = kept.folders() if set(delete) == {"all"} else kept.select(delete)
-        freed = sum(one.megabytes for one in chosen)
-        what = f"{len(chosen)} {'folder' if len(chosen) == 1 else 'folders'}"
-        if not yes:
-            typer.confirm(f"Delete {what} ({freed:.0f} MB)?", abort=True, err=True)
-        for one in chosen:
-            one.delete()
-        err.print(f"Deleted {what}, {freed:.0f} MB freed.")
-        return
-    rows = []
-    for run in kept.runs():
-        record = run.record()
-        rows.append(
-            {
-                "key": record.spec.key,
-                "model": record.spec.model,
-                "dataset": record.spec.dataset,
-                "seed": record.spec.seed,
-                "epochs": record.epochs,
-                "status": record.status,
-                "last": (
-                    record.observations[-1].signals["validation-accuracy"]
-                    if record.observations
-                    else None
-                ),
-                "truth": record.truth[max(record.truth)] if record.truth else None,
-                "megabytes": round(run.megabytes, 1),
-                "error": record.error,
-            }
-        )
-    nothing = dict.fromkeys(("seed", "epochs", "last", "truth", "error"))
-    rows += [
-        {
-            "key": features.key,
-            "model": features.spec["model"],
-            "dataset": features.spec["dataset"],
-            **nothing,
-            "status": "features",
-            "megabytes": round(features.megabytes, 1),
-        }
-        for features in kept.features()
-        if features.key
     ]
     show(rows, output)

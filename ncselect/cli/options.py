@@ -50,6 +50,14 @@ HistoryOption = Annotated[
         "be given again.",
     ),
 ]
+TensorBoardOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard",
+        metavar="FOLDER",
+        help="Keep TensorBoard's event files there, a folder per run, up to date every epoch.",
+    ),
+]
 ExperienceOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -12,6 +12,7 @@ from ncselect.cli.options import (
     GpusPerRunOption,
     RayOption,
     StoreOption,
+    TensorBoardOption,
     ThreadsOption,
     WorkersOption,
     err,
@@ -70,6 +71,7 @@ def pretrain(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep checkpoints of runs whose network is saved.")
     ] = False,
+    tensorboard: TensorBoardOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
     output: FormatOption = Format.table,
@@ -106,6 +108,7 @@ def pretrain(
             ray=ray,
             gpus_per_run=gpus_per_run,
             keep=keep,
+            tensorboard=tensorboard,
             prepared=prepared,
         )
     if plan:

@@ -14,6 +14,7 @@ from ncselect.cli.options import (
     HistoryOption,
     RayOption,
     StoreOption,
+    TensorBoardOption,
     ThreadsOption,
     WorkersOption,
     err,
@@ -147,6 +148,7 @@ def rank(
     max_megabytes: Annotated[
         float | None, typer.Option(help="Leave out who is larger, as float32.")
     ] = None,
+    tensorboard: TensorBoardOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what it will cost and stop.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start long plans unasked.")] = False,
     output: FormatOption = Format.table,
@@ -204,6 +206,7 @@ def rank(
             max_latency=max_latency,
             max_parameters=max_parameters,
             max_megabytes=max_megabytes,
+            tensorboard=tensorboard,
             prepared=prepared,
             measuring=lambda model: err.print(
                 f"Measuring {model} …", markup=False, highlight=False
