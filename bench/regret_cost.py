@@ -38,6 +38,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.optuna_pruners import pruned
 from bench.spread import rounded
 from ncselect.answers import not_told_of
 from ncselect.cost import BUILD_SECONDS, TRACE_SECONDS
@@ -136,8 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{asked.dataset}: {len(asked.pools)} pools", file=sys.stderr, flush=True)
     document = {
         "protocol": "share of the cost of training all candidates to the end; regret in points of "
-        "accuracy, means over pools and 95% bootstrap intervals of them; less: than uniform with "
-        f"{PLAIN}, by pairs; area: mean regret over the shares, on a logarithmic scale of cost",
+        "accuracy, means over pools and 95% bootstrap intervals of them; area: mean regret over "
+        "the shares, on a logarithmic scale of cost; less: than best_plain, by pairs, which is the "
+        f"strategy with {PLAIN} of the least area",
         "datasets": answers,
     }
     json.dump(document, sys.stdout, indent=1, ensure_ascii=False)
@@ -233,7 +235,7 @@ def regrets(question: Question, pool: Pool) -> dict[str, list[tuple[float, float
                 told = bool(ended.standing.estimates.estimates)
                 lost = 100 * (best - truth[ended.order[0]]) if told else at_random
                 found.setdefault(label, []).append((runner.spent / whole, lost))
-    for name, (cost, pick) in pruned(pool, question).items():
+    for name, (cost, pick) in pruned(pool, question.replay(pool), question.horizon).items():
         found[name] = [(cost / whole, 100 * (best - truth[pick]))]
     return found
 
@@ -278,53 +280,22 @@ def remembered(method: Method) -> Callable[[Sequence[RunRecord]], Estimates]:
     return estimate
 
 
-def pruned(pool: Pool, question: Question) -> dict[str, tuple[float, str]]:
-    """Return Optuna's pruner → what it costs and picks: candidates one after the other."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pruners = {
-        "optuna median": optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
-        "optuna successive halving": optuna.pruners.SuccessiveHalvingPruner(),
-        "optuna hyperband": optuna.pruners.HyperbandPruner(max_resource=question.horizon),
-    }
-    shown = question.replay(pool)
-    found = {}
-    for name, pruner in pruners.items():
-        study = optuna.create_study(study_name=name, direction="maximize", pruner=pruner)
-        cost, best, pick = 0.0, -1.0, next(iter(pool))
-        for model, run in pool.items():
-            trial = study.ask()
-            cost += shown.starts[model]
-            curve = run.curve("validation-accuracy")[: question.horizon]
-            for epoch, accuracy in enumerate(curve.tolist(), start=1):
-                cost += shown.prices[model]
-                trial.report(accuracy, epoch)
-                if accuracy > best:
-                    best, pick = accuracy, model
-                if epoch < len(curve) and trial.should_prune():
-                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                    break
-            else:
-                study.tell(trial, float(curve[-1]))
-        found[name] = (cost, pick)
-    return found
-
-
 def summary(
     question: Question, found: Sequence[Mapping[str, Sequence[tuple[float, float]]]]
 ) -> dict[str, Any]:
     """Return means over pools with their intervals, and differences by pairs."""
     count = len(found)
     draws = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
-    reference = np.array([one[f"uniform {PLAIN}"] for one in found])[:, :, 1]
+    values = {label: np.array([one[label] for one in found]) for label in found[0]}
+    plain = [f"{by} {PLAIN}" for by in ORDERED]
+    best_plain = min(plain, key=lambda label: area(values[label][:, :, 1]).mean())
+    reference = values[best_plain][:, :, 1]
     rows = []
-    for label in found[0]:
-        values = np.array([one[label] for one in found])  # pools, shares, (cost, regret)
-        regret = values[:, :, 1]
+    for label, points in values.items():  # pools, shares, (cost, regret)
+        regret = points[:, :, 1]
         row = {
             "strategy": label,
-            "cost": [rounded(mean) for mean in values[:, :, 0].mean(axis=0)],
+            "cost": [rounded(mean) for mean in points[:, :, 0].mean(axis=0)],
             "regret": intervals(regret, draws),
         }
         if regret.shape == reference.shape:
@@ -339,6 +310,7 @@ def summary(
         "models": max(len(pool) for pool in question.pools),
         "paid": question.unit,
         "shares": list(SHARES),
+        "best_plain": best_plain,
         "rows": rows,
     }
 

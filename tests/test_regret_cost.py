@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from made_runs import made_run, rising_curve
 
+from bench.optuna_pruners import pruned
 from bench.regret_cost import (
     SHARES,
     STRATEGIES,
     Question,
     area,
-    pruned,
     regrets,
     stored_questions,
     summary,
@@ -44,9 +44,15 @@ def question(seeds):
     return Question("made", HORIZON, tuple(pools), "epochs")
 
 
-def test_regrets_are_of_the_pick_and_costs_within_the_budget():
-    asked = question([0])
-    found = regrets(asked, asked.pools[0])
+@pytest.fixture(scope="module")
+def lost():
+    """Return a question of two pools and what is lost in each."""
+    asked = question(range(2))
+    return asked, [regrets(asked, pool) for pool in asked.pools]
+
+
+def test_regrets_are_of_the_pick_and_costs_within_the_budget(lost):
+    asked, (found, _) = lost
     assert {label for label, points in found.items() if len(points) > 1} == {
         f"{by} {name}" for name, strategies in STRATEGIES.items() for by in strategies
     }
@@ -66,7 +72,7 @@ def test_regrets_are_of_the_pick_and_costs_within_the_budget():
 def test_unpruned_trials_cost_everything_and_pick_the_best_seen():
     asked = question([1])
     pool = dict(list(asked.pools[0].items())[:3])  # fewer than the median pruner starts with
-    cost, pick = pruned(pool, asked)["optuna median"]
+    cost, pick = pruned(pool, asked.replay(pool), HORIZON)["optuna median"]
     assert cost == 3 * HORIZON
     assert pick == max(pool, key=lambda model: pool[model].curve("validation-accuracy").max())
 
@@ -77,12 +83,13 @@ def test_the_area_is_a_mean_over_log_cost():
     assert area(line) == pytest.approx([(line[0, 0] + line[0, -1]) / 2])
 
 
-def test_summaries_are_means_over_pools_and_differences_by_pairs():
-    asked = question(range(2))
-    found = [regrets(asked, pool) for pool in asked.pools]
+def test_summaries_are_means_over_pools_and_differences_by_pairs(lost):
+    asked, found = lost
     told = json.loads(json.dumps(summary(asked, found)))
     rows = {row["strategy"]: row for row in told["rows"]}
-    assert rows["uniform best-value"]["less"] == [[0.0, 0.0, 0.0]] * len(SHARES)
+    plain = {label: row["area"][0] for label, row in rows.items() if label.endswith(" best-value")}
+    assert told["best_plain"] == min(plain, key=plain.get)
+    assert rows[told["best_plain"]]["less"] == [[0.0, 0.0, 0.0]] * len(SHARES)
     label = "successive-halving:eta=2 best-value"
     regret = np.array([[point[1] for point in one[label]] for one in found]).mean(axis=0)
     assert [one[0] for one in rows[label]["regret"]] == pytest.approx(regret, rel=1e-2, abs=1e-9)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ncselect.elimination.central import central
 from ncselect.elimination.standing import Standing, Step
 from ncselect.numerics.decision import expected_regret, p_best
 from zoo.errors import InputError
@@ -21,12 +22,13 @@ Floats = NDArray[np.float64]
 class Confident:
     """Who is unlikely to be the best, or to gain anything over the pick, is dropped.
 
-    After every round candidates are dropped by joint draws of the final accuracies, the least
-    probable first: as long as the chance that the best is among them, with all who were so dropped
+    After every round candidates are dropped by joint draws of the final accuracies, the lowest
+    score first: as long as the chance that the best is among them, with all who were so dropped
     before, is below ``chance``, or what losing them all is expected to cost, E[max f over all −
     max f over those kept], is below ``gain``. It is settled when the pick is expected to lose less
-    than ``regret`` to the best, what losing the dropped costs included. Where the method gives no
-    draws, nobody is improbable.
+    than ``regret`` to the best, what losing the dropped costs included. The draws are taken
+    without their tails, see :func:`~ncselect.elimination.central.central`. Where the method gives
+    none, nobody is improbable.
 
     Rounds end at 1, η, η², … epochs, or are long enough to be worth the starts of their processes.
     With a budget no more than the best 1 in η by score go on, two at least, and what is left of it
@@ -49,9 +51,9 @@ class Confident:
     summary: ClassVar[str] = "who is improbable is dropped; ends when little can be gained"
     source: ClassVar[str] = "this project: expected gain and regret of joint predictions"
 
-    gain: float = 0.1
+    gain: float = 0.25
     chance: float = 2.0
-    regret: float = 0.1
+    regret: float = 0.5
     eta: int = 2
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Confident:
         draws = standing.draws()
         cut, lost = _Cut({}), math.inf
         if draws is not None:
+            draws = central(draws)
             cut = self._improbable(standing, draws)
             lost = 100 * expected_regret(draws)[0] + standing.given_away
         dropped = dict(cut.reasons)
@@ -89,26 +92,24 @@ class Confident:
     def _improbable(self, standing: Standing, draws: Floats) -> _Cut:
         """Return who need not go on, and why; never the pick."""
         chances = 100 * p_best(draws)
-        order = [0, *sorted(range(1, len(chances)), key=lambda place: -chances[place])]
-        models = [standing.models[place] for place in order]
-        chances, draws = chances[order], draws[:, order]
+        best = draws.max(axis=1, keepdims=True)
         kept = np.maximum.accumulate(draws, axis=1)  # the best of the first so many
-        given_up = np.maximum(0, 100 - np.cumsum(chances))  # if only the first so many are kept
-        given_away = 100 * (kept[:, [-1]] - kept).mean(axis=0)
+        given_up = 100 * (best > kept).mean(axis=0)  # if only the first so many are kept
+        given_away = 100 * (best - kept).mean(axis=0)
         by_chance = standing.given_up + given_up < self.chance
         by_gain = standing.given_away + given_away < self.gain
         few = int(np.argmax(by_chance | by_gain))  # keeping all gives nothing up
         if not (by_chance | by_gain).any():
             return _Cut({})
         reasons = {}
-        for place in range(few + 1, len(models)):
+        for place in range(few + 1, len(chances)):
             before = place - 1  # the last that is kept when this is the last dropped
             percent = standing.given_up + given_up[before]
             why = f"of all so dropped {percent:.2g}% < {self.chance:g}%"
             if not by_chance[before]:
                 points = standing.given_away + given_away[before]
                 why = f"all so dropped are expected to gain {points:.2g} points < {self.gain:g}"
-            reasons[models[place]] = f"P(best) {chances[place]:.2g}%, {why}"
+            reasons[standing.models[place]] = f"P(best) {chances[place]:.2g}%, {why}"
         return _Cut(reasons, float(given_up[few]), float(given_away[few]))
 
     def _next(self, standing: Standing, going: Sequence[str]) -> int:
