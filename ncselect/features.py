@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ncselect.lock import locked
 from ncselect.numerics.transferability import Features
-from ncselect.run import replace_arrays, replace_text, stored_arrays
+from ncselect.run import replace_arrays, replace_text, space, stored_arrays
 from ncselect.spec import RunSpec
 
 TRAIN_IMAGES = 5_000  # of the training split, stratified; all where it has fewer
@@ -149,7 +149,7 @@ class StoredFeatures:
     @property
     def megabytes(self) -> float:
         """Space on disk."""
-        return sum(file.stat().st_size for file in self.folder.iterdir()) / 2**20
+        return space(self.folder)
 
     def features(self) -> Features | None:
         """Return the features, with the source probabilities if there are any, or None.

@@ -134,8 +134,8 @@ def fine_tuning(
     if seed is not None:
         check_seed(seed)
     file = _file(out)
-    events = None if tensorboard is None else event_folder(tensorboard)
     kept, run_store = _kept(ranking, store)
+    events = None if tensorboard is None else event_folder(tensorboard, run_store)
     model = _best(kept) if model is None else model
     if model not in kept.specs:
         raise UnknownNameError("model", model, kept.specs)

@@ -1,8 +1,8 @@
 """A folder's lock: one process writes at a time, on whichever machine.
 
-POSIX file locks (``flock``) end with the process; no lock of one that was killed is left over. The
-file's lines name the process that took it last and its machine, its PID namespace, and the epoch
-that it goes to.
+The locks are those of ``flock``: they end with the process, so none of one that was killed is left
+over. The file's lines name the process that took it last and its machine, the system that numbers
+its processes, and the epoch that it goes to.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ class Holder:
     Attributes
     ----------
     pid, node
-        Its number, and the name of its machine.
+        Its number, and the name of its machine; None where the file may not be read.
     until
         The epoch that it goes to; None where it has not said so.
     has_it
         Whether it still has the lock; None where that cannot be told from here: it is a process of
-        another machine, another container or another user.
+        another machine, container or user, or of before the machine was started anew.
     """
 
-    pid: int
-    node: str
+    pid: int | None
+    node: str | None
     until: int | None
     has_it: bool | None
 
 
 @contextmanager
-def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, *, patience: float = 0.0, until: int | None = None) -> Iterator[None]:
     """Hold a folder's lock, which names the process that has it; it ends with the process.
 
     On a file system that several machines share it holds between them if ``flock`` does there.
@@ -56,16 +56,18 @@ def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
         Whose file ``lock``.
     patience
         Seconds to wait while another process holds it; inf: as long as it does.
+    until
+        The epoch that a run goes to, noted for who asks :func:`last_holder`.
 
     Raises
     ------
     RunBusyError
         If another process holds it and goes on doing so.
     """
-    until = time.monotonic() + patience
+    given_up = time.monotonic() + patience
     with (folder / "lock").open("a+") as lock:
         while not _taken(lock):
-            if time.monotonic() >= until:
+            if time.monotonic() >= given_up:
                 lock.seek(0)
                 holder = lock.readline().strip() or "unknown"
                 raise RunBusyError(
@@ -73,15 +75,10 @@ def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
                 )
             time.sleep(0.1)
         lock.truncate(0)
-        lock.write(f"{os.getpid()} on {socket.gethostname()}\n{_namespace()}\n")
+        noted = "" if until is None else f"until {until}\n"
+        lock.write(f"{os.getpid()} on {socket.gethostname()}\n{_system()}\n{noted}")
         lock.flush()
         yield
-
-
-def note_until(folder: Path, epoch: int) -> None:
-    """Note the epoch that the holder of a folder's lock goes to; for the holder."""
-    with (folder / "lock").open("a") as lock:
-        lock.write(f"until {epoch}\n")
 
 
 def last_holder(folder: Path) -> Holder | None:
@@ -94,11 +91,13 @@ def last_holder(folder: Path) -> Holder | None:
         lines = lock.read_text().splitlines()
     except FileNotFoundError:
         return None
+    except PermissionError:
+        return Holder(None, None, until=None, has_it=None)
     named = re.fullmatch(r"(\d+) on (.+)", lines[0]) if lines else None
     if named is None:
         return None
     pid, node = int(named[1]), named[2]
-    is_here = node == socket.gethostname() and lines[1:2] == [_namespace()] != [""]
+    is_here = node == socket.gethostname() and lines[1:2] == [_system()] != [""]
     noted = re.fullmatch(r"until (\d+)", lines[-1])
     return Holder(
         pid,
@@ -117,25 +116,45 @@ def _taken(lock: IO[str]) -> bool:
     return True
 
 
-def _namespace() -> str:
-    """Return which processes' numbers this process sees; empty where the system does not tell."""
+def _system() -> str:
+    """Return whose numbers of processes are seen here; empty where the system does not tell.
+
+    It is the PID namespace and the kernel's start: machines and containers may share a name.
+    """
     try:
-        return os.readlink("/proc/self/ns/pid")
+        start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{os.readlink('/proc/self/ns/pid')} {start}"
     except OSError:
         return ""
 
 
 def _has_open(pid: int, path: Path) -> bool | None:
-    """Tell whether a process of this PID namespace has a file open; None if it is not ours."""
-    wanted = path.stat()
+    """Tell whether a process that is numbered here has a file open; None if it may not be seen."""
+    hidden = False
     try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
+        wanted = path.stat()
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), wanted):
+                    return True
+            except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
+                continue
+            except PermissionError:
+                hidden = True
     except PermissionError:
         return None
-    except (FileNotFoundError, ProcessLookupError):  # it is gone
+    except ProcessLookupError:
         return False
-    for descriptor in descriptors:
-        with suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
-            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), wanted):
-                return True
-    return False
+    except FileNotFoundError:  # it is gone, or /proc is mounted so that others' are hidden
+        return _may_run(pid)
+    return None if hidden else False
+
+
+def _may_run(pid: int) -> bool | None:
+    """Return False if there is no process of this number, None if there is one."""
+    try:
+        with suppress(PermissionError):  # another user's
+            os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    return None

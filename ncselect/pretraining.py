@@ -163,8 +163,8 @@ def source_stage(
             f"settings: unit is '{settings.unit}'; a source stage trains plain classifiers: give "
             "unit='classifier'"
         )
-    events = None if tensorboard is None else event_folder(tensorboard)
     run_store = RunStore(store)
+    events = None if tensorboard is None else event_folder(tensorboard, run_store)
     chosen = candidates(
         models, weights=weights, default="random", scratch=run_store.folder / "objects"
     )

@@ -1,6 +1,7 @@
 """Kept rankings as one file to commit: a leaderboard in Markdown, CSV or JSON.
 
-The same rankings give the same text, without times or paths, so that a diff shows what changed.
+The same rankings give the same text, without times or the store's place, so that a diff shows what
+changed.
 """
 
 from __future__ import annotations
@@ -30,11 +31,8 @@ it is ordered by; last validation accuracy, and after how many epochs; test accu
 where its run has reached it; why it has no rank."""
 
 _COLUMNS = ("ranking", "dataset", "method", "horizon", *CANDIDATE)
-_HEADS = {  # suffix → how a file of ours begins
-    ".md": "<!-- written by 'ncselect rankings' -->\n",
-    ".csv": ",".join(_COLUMNS) + "\n",
-    ".json": '{\n "written_by": "ncselect rankings"',
-}
+_WRITER = "ncselect rankings"
+_HEADS = {".md": f"<!-- written by '{_WRITER}' -->\n", ".csv": ",".join(_COLUMNS) + "\n"}
 
 
 def check_rankings_file(path: Path) -> None:
@@ -42,13 +40,12 @@ def check_rankings_file(path: Path) -> None:
 
     They can where there is no file, or one that holds rankings.
     """
-    if path.suffix not in _HEADS:
-        raise InputError(f"out: '{path}' came; give a file that ends in {', '.join(_HEADS)}")
+    if path.suffix not in _FORMATS:
+        raise InputError(f"out: '{path}' came; give a file that ends in {', '.join(_FORMATS)}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"out: there is no folder '{path.absolute().parent}'; make it first")
-    head = _HEADS[path.suffix].encode()
     try:
-        is_ours = not path.exists() or path.read_bytes().startswith(head)
+        is_ours = not path.exists() or _is_ours(path)
     except OSError as error:
         raise InputError(
             f"out: '{path}' is there and cannot be read ({error.strerror}); name another file"
@@ -87,11 +84,23 @@ def write_rankings(path: Path, rankings: Sequence[KeptRanking]) -> None:
         ) from error
 
 
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file holds rankings, whichever ends its lines have come to have since."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return text.startswith(_HEADS[path.suffix])
+        document = json.loads(text)
+    except ValueError:  # it is no text, or no JSON
+        return False
+    return isinstance(document, dict) and document.get("written_by") == _WRITER
+
+
 def _told(kept: KeptRanking) -> dict[str, Any]:
     """Return what is written of a ranking, JSON values."""
     ranking = kept.ranking
     failed = [
-        {**dict.fromkeys(CANDIDATE), "model": model, "failed": reason}
+        {**dict.fromkeys(CANDIDATE), "model": model, "failed": _without_place(reason, kept)}
         for model, reason in ranking.failed.items()
     ]
     return {
@@ -102,6 +111,16 @@ def _told(kept: KeptRanking) -> dict[str, Any]:
         "advice": ranking.advice,
         "candidates": [_candidate(row, kept) for row in ranking] + failed,
     }
+
+
+def _without_place(reason: str, kept: KeptRanking) -> str:
+    """Return a reason that names the store by its name: where it lies is this machine's affair."""
+    given = (kept.ranking.store, kept.question.get("store"))
+    places = [Path(place).expanduser() for place in given if place]
+    for path in {path for place in places for path in (place.absolute(), place.resolve())}:
+        name = path.name.replace("\\", r"\\")
+        reason = re.sub(rf"(?<![\w.-]){re.escape(str(path))}(?![\w.-])", name, reason)
+    return reason
 
 
 def _candidate(row: Row, kept: KeptRanking) -> dict[str, Any]:
@@ -125,7 +144,7 @@ def _rounded(share: float) -> float | None:
 
 
 def _json(rankings: Sequence[Mapping[str, Any]]) -> str:
-    document = {"written_by": "ncselect rankings", "rankings": rankings}
+    document = {"written_by": _WRITER, "rankings": rankings}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -147,7 +166,8 @@ def _section(told: Mapping[str, Any]) -> str:
     ranked = [one for one in told["candidates"] if one["rank"] is not None]
     failed = [one for one in told["candidates"] if one["rank"] is None]
     predicts = any(one["accuracy"] is not None for one in ranked)
-    heading = f"## {_plain(told['dataset'])}, ranked by {_plain(told['method'])}: {told['ranking']}"
+    heading = f"## {_plain(told['dataset'])}, ranked by {_plain(told['method'])}: "
+    heading += _plain(told["ranking"])
     horizon = f"test accuracy, epoch {told['horizon']}"
     figures: dict[str, Callable[[Mapping[str, Any]], str]] = {
         **(
@@ -184,8 +204,10 @@ def _number(value: float | None, spec: str = ".3f") -> str:
 
 def _plain(text: str) -> str:
     """Return a text on one line, with nothing in it that Markdown would read as markup."""
-    line = html.escape(" ".join(text.split()), quote=False).replace("~", "&#126;")
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", line)
+    line = html.escape(" ".join(text.split()), quote=False)
+    line = line.replace("~", "&#126;").replace("$", "&#36;")  # not every reader takes \$
+    line = re.sub(r"([\\`*_\[\]|])", r"\\\1", line)
+    return re.sub(r"^(\d*)([#+.)-])", r"\1\\\2", line)  # a heading, an item of a list
 
 
 _FORMATS: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {

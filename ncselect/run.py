@@ -11,7 +11,7 @@ A run's folder is named after model, dataset, seed and key, and holds
 - ``lock``: held by the one process that writes.
 
 The checkpoint is replaced before the line is appended and carries the line's text, so a process
-that is killed between the two loses nothing. POSIX file locks (``flock``) end with the process.
+that is killed between the two loses nothing. A run may be deleted while it is read.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The spec's key; empty where the spec cannot be read."""
+        """The spec's key; empty where the spec cannot be read, or was deleted meanwhile."""
         try:
             return self.spec.key
-        except (ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return ""
 
     @property
@@ -67,7 +67,13 @@ class Run:
         return bool(self.key)
 
     def record(self) -> RunRecord:
-        """Return the run as far as it has come; one that is damaged is failed and says so."""
+        """Return the run as far as it has come; one that is damaged is failed and says so.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it was deleted meanwhile.
+        """
         try:
             return self._record()
         except (ValueError, KeyError, TypeError) as error:
@@ -96,7 +102,7 @@ class Run:
     @property
     def megabytes(self) -> float:
         """Space on disk."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*")) / 2**20
+        return space(self.folder)
 
     @property
     def connections(self) -> dict[int, Path]:
@@ -122,13 +128,15 @@ class Run:
             replace_text(self.folder / "outcome.json", text)
 
     @contextmanager
-    def writer(self, *, patience: float = 0.0) -> Iterator[RunWriter]:
+    def writer(self, *, patience: float = 0.0, until: int | None = None) -> Iterator[RunWriter]:
         """Hold the run for writing.
 
         Parameters
         ----------
         patience
             Seconds to wait while another process holds it.
+        until
+            The epoch that it goes to, for who asks.
 
         Raises
         ------
@@ -137,7 +145,7 @@ class Run:
         InputError
             If its checkpoint and its lines cannot belong together.
         """
-        with locked(self.folder, patience=patience):
+        with locked(self.folder, patience=patience, until=until):
             yield RunWriter(self.folder)
 
 
@@ -278,6 +286,16 @@ class RunWriter:
         replace_text(self._folder / "outcome.json", json.dumps({"status": status, "error": error}))
 
 
+def space(folder: Path) -> float:
+    """Return the megabytes that a folder's files take on disk; what goes meanwhile takes none."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(place, name)).st_size
+    return size / 2**20
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new one, never a part."""
     with _replaced(path, path.with_name(f"{path.name}.{os.getpid()}.fresh")) as file:
@@ -325,12 +343,17 @@ def _append_line(path: Path, line: str) -> None:
 
 
 def _read_observations(path: Path) -> Iterator[Observation]:
-    if not path.exists():
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
         return
-    for line in path.read_text().splitlines(keepends=True):
+    for line in text.splitlines(keepends=True):
         if line.endswith("\n"):  # a killed writer may leave a torn last line
             yield _observation(line)
 
 
 def _read_json(path: Path, missing: Any) -> Any:
-    return json.loads(path.read_text()) if path.exists() else missing
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:  # it never was there, or who writes the run has just removed it
+        return missing

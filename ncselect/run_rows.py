@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ncselect.cost import seconds_per_epoch
@@ -17,16 +14,13 @@ from ncselect.run import Run
 from ncselect.store import RunStore
 from ncselect.types import RunRecord
 
-READS = 5
-"""Times that a folder is read where a file went meanwhile: who writes it replaces files."""
-
 Row = dict[str, Any]
 
 
 def run_rows(store: RunStore) -> list[Row]:
     """Return a row per run and one per candidate's features, the live runs first.
 
-    Nothing is locked or changed for it.
+    Nothing is locked or changed for it; what is deleted meanwhile has no row.
 
     Returns
     -------
@@ -39,90 +33,85 @@ def run_rows(store: RunStore) -> list[Row]:
         - ``epochs``: those stored; ``until``: the epoch that the process goes to.
         - ``last``, ``truth``: the last validation accuracy, the last test accuracy.
         - ``seconds_since``: since the last observation was stored, or the process has taken the
-          run up; ``seconds_left``: what the epochs still missing will take, by those stored.
+          run up.
+        - ``seconds_left``: of a live run, what the epochs still missing will take if each takes
+          the median of those stored. That is a rough figure: other processes come and go.
         - ``pid``, ``node``: the process that writes; of an unknown one that which wrote last.
     """
-    rows = [_steady(partial(_of_run, run), run.folder) for run in store.runs()]
-    rows += [_steady(partial(_of_features, one), one.folder) for one in store.features() if one.key]
-    there = [row for row in rows if row is not None]
-    return sorted(there, key=lambda row: row["status"] != "live")
-
-
-def _steady(read: Callable[[], Row], folder: Path) -> Row | None:
-    """Return a folder's row, read anew where a file went meanwhile; None if all of it went."""
-    for _ in range(READS - 1):
+    rows = []
+    for run in store.runs():
         with suppress(FileNotFoundError):
-            return read()
-        if not folder.exists():
-            return None
-    return read()
+            rows.append(_of_run(run))
+    for features in store.features():
+        with suppress(FileNotFoundError):
+            if key := features.key:
+                rows.append(_of_features(features, key))
+    return sorted(rows, key=lambda row: row["status"] != "live")
 
 
 def _of_run(run: Run) -> Row:
-    record, holder = run.record(), last_holder(run.folder)
+    holder = last_holder(run.folder)  # first: who has ended by the time of the record is not live
+    record = run.record()
     status: str = record.status
-    if holder is not None and holder.has_it:
-        status = "live"
-    elif holder is not None and holder.has_it is None and status == "partial":
-        status = "unknown"
-    live = holder if status == "live" else None
-    since = None if live is None else _seconds_since(run)
+    if holder is not None and status == "partial":
+        status = {True: "live", None: "unknown", False: status}[holder.has_it]
+    writes = holder if status in ("live", "unknown") else None
+    until = None if writes is None else writes.until
+    since = None if writes is None else _seconds_since(run)
     last = record.observations[-1].signals["validation-accuracy"] if record.observations else None
     return {
-        "key": record.spec.key,
-        "model": record.spec.model,
-        "dataset": record.spec.dataset,
+        **_row(record.spec.key, record.spec.model, record.spec.dataset, status, writes),
         "seed": record.spec.seed,
-        "status": status,
         "epochs": record.epochs,
-        "until": None if live is None else live.until,
+        "until": until,
         "last": last,
         "truth": record.truth[max(record.truth)] if record.truth else None,
         "seconds_since": since,
-        "seconds_left": None if live is None else _seconds_left(record, live.until, since),
-        **_process(holder if status in ("live", "unknown") else None),
+        "seconds_left": _seconds_left(record, until, since) if status == "live" else None,
         "megabytes": round(run.megabytes, 1),
         "error": record.error,
     }
 
 
-def _of_features(features: StoredFeatures) -> Row:
-    holder = last_holder(features.folder)
+def _of_features(features: StoredFeatures, key: str) -> Row:
+    spec, holder = features.spec, last_holder(features.folder)
+    writes = holder if holder is not None and holder.has_it else None
+    row = _row(key, spec["model"], spec["dataset"], "features", writes)
+    return {**row, "megabytes": round(features.megabytes, 1)}
+
+
+def _row(key: str, model: str, dataset: str, status: str, writes: Holder | None) -> Row:
+    """Return a row that says no more than whose it is, and which process writes it."""
     return {
-        "key": features.key,
-        "model": features.spec["model"],
-        "dataset": features.spec["dataset"],
+        "key": key,
+        "model": model,
+        "dataset": dataset,
         "seed": None,
-        "status": "features",
+        "status": status,
         "epochs": None,
         "until": None,
         "last": None,
         "truth": None,
         "seconds_since": None,
         "seconds_left": None,
-        **_process(holder if holder is not None and holder.has_it else None),
-        "megabytes": round(features.megabytes, 1),
+        "pid": None if writes is None else writes.pid,
+        "node": None if writes is None else writes.node,
+        "megabytes": None,
         "error": None,
-    }
-
-
-def _process(holder: Holder | None) -> Row:
-    return {
-        "pid": None if holder is None else holder.pid,
-        "node": None if holder is None else holder.node,
     }
 
 
 def _seconds_since(run: Run) -> float | None:
     """Return the age of a run's last line; None before the first."""
-    lines = run.folder / "observations.jsonl"
-    if not lines.exists():
+    try:
+        written = (run.folder / "observations.jsonl").stat().st_mtime
+    except FileNotFoundError:
         return None
-    return round(max(0.0, time.time() - lines.stat().st_mtime), 1)
+    return round(max(0.0, time.time() - written), 1)
 
 
 def _seconds_left(record: RunRecord, until: int | None, since: float | None) -> float | None:
-    """Return what a run's missing epochs take if each takes what the stored ones took."""
+    """Return what a run's missing epochs take if each takes the median of the stored ones."""
     epoch = seconds_per_epoch(record)
     if until is None or since is None or math.isnan(epoch):
         return None

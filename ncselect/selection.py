@@ -283,8 +283,8 @@ def selection(
         max_latency=max_latency, max_parameters=max_parameters, max_megabytes=max_megabytes
     )
     check_measured_here(ray, latency=latency, limits=limits)
-    events = None if tensorboard is None else event_folder(tensorboard)
     run_store = RunStore(store)
+    events = None if tensorboard is None else event_folder(tensorboard, run_store)
     chosen = candidates(models, weights=weights, scratch=run_store.folder / "objects")
     doing = asked_workers(workers, threads, ray, gpus_per_run)
     data = (

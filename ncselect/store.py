@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ncselect.features import Scores, StoredFeatures, features_identity, features_key
@@ -81,7 +82,8 @@ class RunStore:
 
     def unreadable(self) -> list[Run | StoredFeatures]:
         """Return the runs and features whose spec cannot be read; they can only be deleted."""
-        return [one for one in self.folders() if not one.key]
+        without_key = [one for one in self.folders() if not one.key]
+        return [one for one in without_key if (one.folder / "spec.json").exists()]  # not deleted
 
     def folders(self) -> list[Run | StoredFeatures]:
         """Return every run and all features, by name, whether or not they can be read."""
@@ -92,7 +94,11 @@ class RunStore:
 
     def records(self) -> list[RunRecord]:
         """Return every run as far as it has come, with its candidate's scores."""
-        return [self.scored(run.record()) for run in self.runs()]
+        records = []
+        for run in self.runs():
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                records.append(self.scored(run.record()))
+        return records
 
     def features(self) -> list[StoredFeatures]:
         """Return every candidate's features, by name; those of an empty key are unreadable."""

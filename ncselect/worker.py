@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ncselect.features import StoredFeatures
-from ncselect.lock import RunBusyError, note_until
+from ncselect.lock import RunBusyError
 from ncselect.run import Run
 from ncselect.scoring import scored
 from zoo.datasets import Dataset
@@ -87,8 +87,7 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
     """Bring the run to its epochs; return why it diverged, if it did."""
     run = Run(Path(job["run"]))
     candidate, dataset = Candidate.from_json(job["candidate"]), Dataset.from_json(job["dataset"])
-    with run.writer(patience=job["patience"]) as writer:
-        note_until(run.folder, job["epochs"])
+    with run.writer(patience=job["patience"], until=job["epochs"]) as writer:
         from ncselect.saving import rehearse, save
         from ncselect.train import DivergedError, observe
 

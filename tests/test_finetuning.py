@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from shown_events import check_shows
 
 import ncselect
 from ncselect import Settings, finetune, select
@@ -83,7 +84,8 @@ def fresh(ranked, tmp_path_factory):
     """Return the best network with a fresh head, its training killed on the way; and its events."""
     ranking, store = ranked
     out = tmp_path_factory.mktemp("fresh") / "digits.keras"
-    stage = fine_tuning(ranking, out=out, store=store, patience=PATIENCE)
+    logs = tmp_path_factory.mktemp("logs")
+    stage = fine_tuning(ranking, out=out, store=store, patience=PATIENCE, tensorboard=logs)
     events = []
 
     def kill(_model, event):
@@ -106,6 +108,7 @@ def fresh(ranked, tmp_path_factory):
     events.clear()
     done = stage.finetuned(watch=lambda _model, event: events.append(event))
     assert next(one for one in events if one["event"] == "started")["epoch"] == 2
+    check_shows(logs, RunStore(store).find(stage.job.spec))
     return done, stage, events
 
 

@@ -11,16 +11,25 @@ import sys
 
 import pytest
 
-from ncselect.lock import RunBusyError, last_holder, locked, note_until
+from ncselect.lock import RunBusyError, last_holder, locked
 
 HOLDER = """
 import sys
 from pathlib import Path
-from ncselect.lock import locked, note_until
-with locked(Path(sys.argv[1])):
-    note_until(Path(sys.argv[1]), 7)
+from ncselect.lock import locked
+with locked(Path(sys.argv[1]), until=7):
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+ANOTHER = """
+import os
+from pathlib import Path
+from ncselect.lock import last_holder
+os.setgid(65534)
+os.setuid(65534)
+seen = last_holder(Path("."))
+print((seen.pid, seen.node, seen.until, seen.has_it))
 """
 
 
@@ -56,8 +65,7 @@ def test_a_process_has_the_lock_until_it_ends(tmp_path, killed):
 
 
 def test_the_next_holder_has_not_said_where_it_goes_to(tmp_path):
-    with locked(tmp_path):
-        note_until(tmp_path, 3)
+    with locked(tmp_path, until=3):
         assert last_holder(tmp_path).until == 3
     with locked(tmp_path):
         seen = last_holder(tmp_path)
@@ -73,13 +81,60 @@ def test_a_number_that_another_process_has_got_since_is_no_holder(tmp_path):
     assert last_holder(tmp_path).has_it is False
 
 
-@pytest.mark.parametrize("line", [0, 1])
-def test_of_another_machine_or_container_nothing_is_claimed(tmp_path, line):
+@pytest.mark.parametrize("part", ["machine", "container", "start"])
+def test_of_another_machine_or_container_nothing_is_claimed(tmp_path, part):
     with locked(tmp_path):
         pass
-    lines = (tmp_path / "lock").read_text().splitlines()
-    lines[line] = ["4711 on elsewhere", "pid:[1]"][line]
-    (tmp_path / "lock").write_text("\n".join(lines))
+    named, system = (tmp_path / "lock").read_text().splitlines()
+    container, start = system.split()
+    lines = {
+        "machine": f"4711 on elsewhere\n{system}\n",
+        "container": f"{named}\npid:[1] {start}\n",
+        "start": f"{named}\n{container} 00000000-0000-4000-8000-000000000000\n",
+    }
+    (tmp_path / "lock").write_text(lines[part])
     seen = last_holder(tmp_path)
     assert seen.has_it is None
-    assert seen.node == ("elsewhere" if line == 0 else socket.gethostname())
+    assert seen.node == ("elsewhere" if part == "machine" else socket.gethostname())
+
+
+def hidden(monkeypatch, error):
+    """Let /proc show no process's files: nobody may mount it so for a test."""
+    real = os.listdir
+
+    def listdir(path):
+        if re.fullmatch(r"/proc/\d+/fd", path):
+            raise error(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+
+
+def test_of_a_process_that_may_not_be_seen_nothing_is_claimed(tmp_path, monkeypatch):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with locked(tmp_path):
+        hidden(monkeypatch, PermissionError)  # another user's
+        assert last_holder(tmp_path).has_it is None
+        hidden(monkeypatch, FileNotFoundError)  # another user's, where /proc has hidepid=2
+        assert last_holder(tmp_path).has_it is None
+        text = (tmp_path / "lock").read_text()
+    (tmp_path / "lock").write_text(text.replace(str(os.getpid()), str(ended.pid), 1))
+    assert last_holder(tmp_path).has_it is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("mode", [0o644, 0])
+def test_another_user_is_told_what_may_be_known(tmp_path, mode):
+    tmp_path.chmod(0o755)
+    with locked(tmp_path, until=3):
+        (tmp_path / "lock").chmod(mode)
+        seen = subprocess.run(
+            [sys.executable, "-c", ANOTHER],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    known = (os.getpid(), socket.gethostname(), 3) if mode else (None, None, None)
+    assert seen.stdout == f"{(*known, None)}\n"

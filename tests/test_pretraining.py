@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import pytest
 from rich.console import Console
+from shown_events import check_shows
 
 from ncselect import Pretrained, Settings, pretrain, select
 from ncselect.numerics.transferability.leep import leep
@@ -94,7 +95,12 @@ def stage(digits, small, tmp_path_factory):
     models, store = [Path(small.source), folder / "models.toml"], folder / "runs"
     models[0] = shutil.copy(models[0], folder / "small.keras")
     models = [str(model) for model in models]
-    answer = pretrain(models, digits, out=folder / "out", store=store, keep=True, workers=2, **FAST)
+    answer = pretrain(
+        models, digits, out=folder / "out", store=store, keep=True, workers=2,
+        tensorboard=folder / "logs", **FAST,
+    )  # fmt: skip
+    for run in RunStore(store).runs():
+        check_shows(folder / "logs", run)
     return Stage(answer, models, store)
 
 

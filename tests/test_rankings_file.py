@@ -9,17 +9,26 @@ import math
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import markdown
+import numpy as np
 import pytest
 from made_kept import HORIZON, made_kept, runs, stored
 
+from ncselect.cli.listings import rankings
+from ncselect.execute import Job, complete
+from ncselect.listing import Format
 from ncselect.rankings_file import CANDIDATE, write_rankings
 from ncselect.store import RunStore
 from zoo.errors import InputError
 
 SUFFIXES = (".md", ".csv", ".json")
-FAILED = {"Wide|*Net*": "diverged at epoch 2\n<b>loss</b> [nan](x) `~`"}
+FAILED = {
+    "Wide|*Net*": "diverged at epoch 2\n<b>loss</b> [nan](x) `~`",
+    **dict.fromkeys(("# one", "- two", "+ three", "4. four", "5) five"), "_it_ costs $1 or $2"),
+}
+ODD = ("a|b", "c*d*e", "<i>f</i>", "g `h` &amp; ~~i~~", "__init__", "_net_", "$j$", "# k", "1. l")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +36,7 @@ def kept():
     """Rankings by accuracy, by an order alone, and of runs that have not reached the horizon."""
     sure = made_kept(failed=FAILED)
     ordered = dataclasses.replace(made_kept(methods=("parameters",)), name="digits-89abcdef")
-    short = made_kept(
-        runs(("a|b", "c*d*e", "<i>f</i>", "g `h` &amp; ~~i~~"), epochs=6, truth=False)
-    )
+    short = made_kept(runs(ODD, epochs=6, truth=False))
     return sure, ordered, dataclasses.replace(short, name="digits-00000000")
 
 
@@ -69,9 +76,10 @@ def test_json_and_csv_hold_what_the_rankings_say(kept, tmp_path):
                 ends = (row.accuracy - 1.96 * row.sd, row.accuracy + 1.96 * row.sd)
                 assert candidate["low"] == pytest.approx(max(0, ends[0]), abs=1e-4)
                 assert candidate["high"] == pytest.approx(min(1, ends[1]), abs=1e-4)
-    assert told[1]["candidates"][4] == {
-        **dict.fromkeys(CANDIDATE), "model": "Wide|*Net*", "failed": FAILED["Wide|*Net*"],
-    }  # fmt: skip
+    assert told[1]["candidates"][4:] == [
+        {**dict.fromkeys(CANDIDATE), "model": model, "failed": reason}
+        for model, reason in FAILED.items()
+    ]
     flat = [
         {"ranking": one["ranking"], "method": one["method"], **row}
         for one in told
@@ -106,8 +114,9 @@ def test_markdown_is_a_table_whose_cells_are_the_names_and_figures(kept, tmp_pat
                 assert float(found["score"]) == pytest.approx(row.score, rel=1e-5)
             else:
                 assert float(found["predicted"]) == pytest.approx(row.accuracy, abs=6e-4)
-    (item,) = page.iter("li")
-    assert item.text == "Wide|*Net* has no rank: diverged at epoch 2 <b>loss</b> [nan](x) `~`"
+    assert [item.text for item in page.iter("li")] == [
+        f"{model} has no rank: {' '.join(reason.split())}" for model, reason in FAILED.items()
+    ]
 
 
 def test_the_accuracy_that_early_stopping_ended_with_is_the_final_one(tmp_path):
@@ -130,14 +139,52 @@ def test_the_accuracy_that_early_stopping_ended_with_is_the_final_one(tmp_path):
     assert told["candidates"][0]["test_accuracy"] == 0.4567
 
 
+def test_a_reason_names_the_store_and_not_where_it_lies(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    made = runs(("ended", "damaged"), epochs=3)
+    for one in made:
+        with store.run(one.spec).writer() as writer:
+            for observation in one.observations:
+                writer.append(observation, [np.zeros(1)])
+            writer.complete(keep_checkpoint=False)
+    (store.find(made[1].spec).folder / "observations.jsonl").write_text("{]\n")
+    jobs = [Job(one.spec, {}, {}, epochs=9, horizon=9) for one in made]
+    reasons = {record.spec.model: record.error for record in complete(jobs, store)}
+    assert all(str(tmp_path) in reason for reason in reasons.values())
+    kept = made_kept(methods=("parameters",), failed=reasons, store=str(store.folder))
+    for suffix in SUFFIXES:
+        file = tmp_path / f"board{suffix}"
+        write_rankings(file, [kept])
+        assert str(tmp_path) not in file.read_text()
+    told = json.loads((tmp_path / "board.json").read_text())["rankings"][0]["candidates"][4:]
+    ended, damaged = (one["failed"] for one in told)
+    assert f"'ncselect runs --store runs --delete {made[0].spec.key}'" in ended
+    assert "its files in 'runs/damaged-digits-s0-" in damaged
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_ours_is_known_whatever_was_done_to_its_lines(kept, tmp_path, suffix):
+    board = tmp_path / f"board{suffix}"
+    write_rankings(board, kept)
+    written = board.read_bytes()
+    others = [written.replace(b"\n", b"\r\n")]
+    if suffix == ".json":
+        others.append(json.dumps(json.loads(written), sort_keys=True).encode())
+    for other in others:
+        board.write_bytes(other)
+        write_rankings(board, kept)
+        assert board.read_bytes() == written
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_another_file_is_never_overwritten(kept, tmp_path, suffix):
     other = tmp_path / f"other{suffix}"
-    for text in ("", "# Mine\n", "{}", "ranking,mine\n"):
-        other.write_text(text)
+    texts = (b"", b"# Mine\n", b"{}", b"[]", b'{"written_by": "me"}', b"ranking,mine\n", b"\xff")
+    for text in texts:
+        other.write_bytes(text)
         with pytest.raises(InputError, match=r"was not made by .*; name another file"):
             write_rankings(other, kept)
-        assert other.read_text() == text
+        assert other.read_bytes() == text
 
 
 @pytest.mark.parametrize(
@@ -154,29 +201,40 @@ def test_a_place_that_cannot_be_written_is_refused(kept, tmp_path, name, remedy)
         write_rankings(tmp_path / name, kept)
 
 
-def test_on_the_command_line(tmp_path):
-    def rankings(*arguments):
+def test_on_the_command_line(tmp_path, monkeypatch, capsys):
+    def command(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "ncselect", "rankings", *arguments],
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    store = RunStore(tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    store = RunStore("runs")
     store.make()
-    nothing = rankings("--out", "board.md")
-    assert (nothing.returncode, nothing.stdout) == (2, "")
-    assert "make one with 'ncselect rank'" in nothing.stderr
+    with pytest.raises(InputError, match="make one with 'ncselect rank'"):
+        rankings(store=store.folder, file=Path("board.md"))
     names = [stored(store).name, "digits-another"]
-    (tmp_path / "runs/rankings/digits-another.json").write_bytes(
-        (tmp_path / f"runs/rankings/{names[0]}.json").read_bytes()
+    Path("runs/rankings/digits-another.json").write_bytes(
+        Path(f"runs/rankings/{names[0]}.json").read_bytes()
     )
-    done = rankings("--out", "board.json")
+    done = command("--out", "board.json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "Written: board.json\n")
-    told = json.loads((tmp_path / "board.json").read_text())["rankings"]
+    told = json.loads(Path("board.json").read_text())["rankings"]
     assert {one["ranking"] for one in told} == set(names)
-    assert rankings(names[0], names[0], "--out", "board.json").returncode == 0
-    (one,) = json.loads((tmp_path / "board.json").read_text())["rankings"]
+    rankings([names[0], names[0]], store=store.folder, file=Path("board.json"))
+    (one,) = json.loads(Path("board.json").read_text())["rankings"]
     assert one["ranking"] == names[0]
-    listed = json.loads(rankings(names[1], "--format", "json").stdout)
-    assert [row["ranking"] for row in listed] == names[1:]
-    assert rankings("other", "--out", "board.json").returncode == 2
+    capsys.readouterr()
+    rankings([names[1]], store=store.folder, output=Format.json)
+    assert [row["ranking"] for row in json.loads(capsys.readouterr().out)] == names[1:]
+    unread = command("other", "--out", "board.json")
+    assert (unread.returncode, unread.stdout) == (2, "")
+    assert "'other' fits 0" in unread.stderr
+
+
+def test_a_place_is_checked_before_anything_is_read(tmp_path):
+    nowhere = tmp_path / "no-store"
+    with pytest.raises(InputError, match=r"--format json .*leave --format out"):
+        rankings(store=nowhere, file=tmp_path / "board.json", output=Format.json)
+    with pytest.raises(InputError, match="make it first"):
+        rankings(store=nowhere, file=tmp_path / "none" / "board.json")

@@ -10,24 +10,27 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 from made_runs import made_run
 
-from ncselect.run_rows import READS, _of_run, _steady, run_rows
+from ncselect.cli.runs import runs
+from ncselect.listing import Format
+from ncselect.lock import last_holder
+from ncselect.run import Run
+from ncselect.run_rows import run_rows
 from ncselect.store import RunStore
+from ncselect.tensorboard import EventFiles
+from zoo.errors import InputError
 
 ACCURACIES = [0.4, 0.5, 0.6]  # an epoch takes a second, see made_run
 HOLDER = """
 import sys
 from pathlib import Path
-from ncselect.lock import note_until
 from ncselect.run import Run
-run = Run(Path(sys.argv[1]))
-with run.writer():
-    note_until(run.folder, 9)
+with Run(Path(sys.argv[1])).writer(until=9):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -116,25 +119,73 @@ def test_who_writes_on_another_machine_is_unknown(store):
     rows = rows_of(store)
     assert rows["stopped"]["status"] == "unknown"
     assert (rows["stopped"]["pid"], rows["stopped"]["node"]) == (4711, "elsewhere")
-    assert rows["stopped"]["until"] is None
+    assert rows["stopped"]["until"] == 9
+    assert rows["stopped"]["seconds_since"] >= 0
+    assert rows["stopped"]["seconds_left"] is None
     assert rows["complete"]["status"] == "complete"
     assert rows["complete"]["node"] is None
 
 
-def test_a_folder_is_read_again_where_a_file_went_and_left_out_where_it_went(store):
-    (run,) = store.select(["stopped-digits-s0-" + rows_of(store)["stopped"]["key"]])
-    reads = []
+def test_a_run_that_ends_while_it_is_read_has_ended(store, monkeypatch):
+    for other in ("complete", "failed"):
+        shutil.rmtree(folder_of(store, other))
+    (run,), held = store.runs(), ExitStack()
+    writer = held.enter_context(run.writer(until=9))
+    holder, record = last_holder, Run.record
 
-    def read():
-        reads.append(1)
-        if len(reads) < READS:
-            raise FileNotFoundError("checkpoint.npz.fresh")
-        return _of_run(run)
+    def then_ended(answer):
+        writer.complete(keep_checkpoint=False)
+        held.close()
+        return answer
 
-    assert _steady(read, run.folder)["model"] == "stopped"
-    shutil.rmtree(run.folder)
-    assert _steady(partial(_of_run, run), run.folder) is None
-    assert "stopped" not in rows_of(store)
+    # Whichever is read first, the run ends before the other is.
+    monkeypatch.setattr("ncselect.run_rows.last_holder", lambda one: then_ended(holder(one)))
+    monkeypatch.setattr(Run, "record", lambda self: then_ended(record(self)))
+    (row,) = run_rows(store)
+    assert (row["status"], row["pid"], row["seconds_left"]) == ("complete", None, None)
+
+
+def exported(store, folder):
+    files = EventFiles(folder)
+    for run in store.runs():
+        files.export(run)
+    return [*folder.glob("*")]
+
+
+@pytest.mark.parametrize(
+    ("listing", "read", "left"),
+    [
+        ("_folders", run_rows, 1),
+        ("runs", run_rows, 1),
+        ("features", run_rows, 3),
+        ("_folders", RunStore.unreadable, 0),
+        ("features", RunStore.unreadable, 0),
+        ("runs", RunStore.records, 0),
+        ("runs", lambda store: exported(store, store.folder / "logs"), 0),
+    ],
+)
+def test_what_is_deleted_after_it_was_found_is_left_out(store, monkeypatch, listing, read, left):
+    store.features_of(made_run("stopped", ACCURACIES).spec)
+    assert len(run_rows(store)) == 4
+    assert store.unreadable() == []
+    found = getattr(RunStore, listing)
+
+    def then_deleted(self):
+        there = found(self)
+        for one in there:
+            shutil.rmtree(one.folder)
+        return there
+
+    monkeypatch.setattr(RunStore, listing, then_deleted)
+    assert len(read(store)) == left
+
+
+def test_a_file_that_goes_while_space_is_measured_takes_none(store):
+    run = Run(folder_of(store, "stopped"))
+    before = run.megabytes
+    assert before == sum(file.stat().st_size for file in run.folder.iterdir()) / 2**20
+    (run.folder / "checkpoint.npz.fresh").symlink_to("moved")  # is listed, cannot be asked
+    assert run.megabytes == before
 
 
 def test_the_table_is_shown_anew_until_control_c(store, held):
@@ -163,15 +214,19 @@ def test_the_table_is_shown_anew_until_control_c(store, held):
 @pytest.mark.parametrize(
     ("asked", "remedy"),
     [
-        (["--watch", "1"], "shows a table on a terminal; leave --watch out"),
-        (["--watch", "1", "--format", "json"], "leave --watch out"),
-        (["--delete", "all", "--tensorboard", "logs"], "give --delete alone"),
-        (["--tensorboard", "/dev/null/logs"], "name a folder that can be written"),
+        ({"watch": 1.0}, "shows a table on a terminal; leave --watch out"),
+        ({"watch": 1.0, "output": Format.json}, "leave --watch out"),
+        ({"delete": ["all"], "tensorboard": "logs"}, "give --delete alone"),
+        ({"tensorboard": "/dev/null/logs"}, "name a folder that can be written"),
     ],
 )
 def test_what_does_not_go_together_is_refused(store, asked, remedy):
-    done = listed("--store", store.folder, *asked)
-    assert done.returncode == 2
-    assert remedy in done.stderr
-    assert done.stdout == ""
+    with pytest.raises(InputError, match=remedy):
+        runs(store=store.folder, **asked)
     assert len(store.runs()) == 3
+
+
+def test_what_is_refused_ends_with_code_2(store):
+    done = listed("--store", store.folder, "--tensorboard", store.folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is the store; name another folder" in done.stderr

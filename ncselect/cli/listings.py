@@ -9,6 +9,7 @@ import typer
 
 from ncselect.cli.options import FormatOption, StoreOption, err
 from ncselect.listing import Format, show
+from zoo.errors import InputError
 
 
 def models(
@@ -109,11 +110,18 @@ def rankings(
     from ncselect.kept_ranking import kept_names, kept_ranking
     from ncselect.store import RunStore
 
+    if file is not None:
+        from ncselect.rankings_file import check_rankings_file, write_rankings
+
+        if output is not Format.table:
+            raise InputError(
+                f"format: --format {output} and --out '{file}' came; the end of the file's name "
+                "says how it is written: leave --format out"
+            )
+        check_rankings_file(file)
     there = RunStore(store, create=False)
     found = [kept_ranking(there, name) for name in dict.fromkeys(names or kept_names(there))]
     if file is not None:
-        from ncselect.rankings_file import write_rankings
-
         write_rankings(file, found)
         err.print(f"Written: {file}", markup=False, highlight=False, soft_wrap=True)
         return

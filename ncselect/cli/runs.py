@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -51,10 +53,10 @@ def runs(
     if delete:
         _delete(kept, delete, yes=yes)
         return
+    export = _exporter(kept, tensorboard)
     if watch is not None:
-        _watch(kept, watch, tensorboard)
-    if tensorboard is not None:
-        _export(kept, tensorboard)
+        _watch(kept, watch, export)
+    export()
     rows = run_rows(kept)
     if output is Format.table:
         out.print(_table(rows))
@@ -69,12 +71,13 @@ def _delete(store: RunStore, names: list[str], *, yes: bool) -> None:
     if not yes:
         typer.confirm(f"Delete {what} ({freed:.0f} MB)?", abort=True, err=True)
     for one in chosen:
-        one.delete()
+        with suppress(FileNotFoundError):  # another process has deleted it
+            one.delete()
     err.print(f"Deleted {what}, {freed:.0f} MB freed.")
 
 
-def _watch(store: RunStore, seconds: float, tensorboard: Path | None) -> NoReturn:
-    """Show, and export, the runs again and again until Ctrl-C."""
+def _watch(store: RunStore, seconds: float, export: Callable[[], None]) -> NoReturn:
+    """Export and show the runs again and again until Ctrl-C."""
     from rich.live import Live
 
     from ncselect.run_rows import run_rows
@@ -82,20 +85,33 @@ def _watch(store: RunStore, seconds: float, tensorboard: Path | None) -> NoRetur
     try:
         with Live(console=out, auto_refresh=False) as shown:
             while True:
-                if tensorboard is not None:
-                    _export(store, tensorboard)
+                export()
                 shown.update(_table(run_rows(store)), refresh=True)
                 time.sleep(seconds)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def _export(store: RunStore, folder: Path) -> None:
-    from ncselect.tensorboard import event_folder, export_run
+def _exporter(store: RunStore, folder: Path | None) -> Callable[[], None]:
+    """Return what brings the event files of all runs up to date; nothing is, without a folder."""
+    if folder is None:
+        return lambda: None
+    from ncselect.tensorboard import EventFiles, event_folder
 
-    events = event_folder(folder)
-    for run in store.runs():
-        export_run(run, events)
+    files = EventFiles(event_folder(folder, store))
+
+    def export() -> None:
+        runs = store.runs()
+        try:
+            for run in runs:
+                files.export(run)
+        except OSError as error:
+            raise InputError(
+                f"tensorboard: cannot write in '{folder}' ({error}); name a folder that can be "
+                "written"
+            ) from error
+
+    return export
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
