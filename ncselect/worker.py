@@ -39,8 +39,6 @@ def main() -> int:
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
-        from ncselect.sparse import layers  # noqa: F401  files may hold them, Keras must know them
-
         if job["features"] is not None:
             _score(job, tell)
         error = None if job["run"] is None else _train(job, tell)
@@ -66,15 +64,20 @@ def _end_with_the_parent() -> None:
 
 
 def _score(job: Mapping[str, Any], tell: Tell) -> None:
-    """Compute the scores that are wanted."""
+    """Compute the scores that are wanted; Keras is loaded only where images must be passed."""
     names = set(job["scores"])
+
+    def extracting() -> None:
+        _know_layers()
+        tell("features")
+
     scores = scored(
         StoredFeatures(Path(job["features"])),
         names,
         candidate=Candidate.from_json(job["candidate"]),
         dataset=lambda: Dataset.from_json(job["dataset"]),
         seed=job["seed"],
-        extracting=lambda: tell("features"),
+        extracting=extracting,
     )
     tell(
         "scored",
@@ -91,6 +94,7 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
         from ncselect.saving import rehearse, save
         from ncselect.train import DivergedError, observe
 
+        _know_layers()
         tell("started", epoch=max(0, writer.epochs - 1))
         if job["saves"] is not None and not writer.has_ended(job["horizon"], run.spec.settings):
             # what cannot be saved is not trained
@@ -129,6 +133,11 @@ def _train(job: Mapping[str, Any], tell: Tell) -> str | None:
                 )
             writer.complete(keep_checkpoint=job["keep"])
     return None
+
+
+def _know_layers() -> None:
+    """Make known to Keras the layers of this package that files may hold."""
+    from ncselect.sparse import layers  # noqa: F401
 
 
 def _first_line(error: Exception) -> str:

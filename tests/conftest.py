@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,44 @@ def small_network(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
         return path
 
     return saved
+
+
+@pytest.fixture(scope="session")
+def in_this_process() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context within which runs are made in this process, one after the other.
+
+    For tests of what runs come to: importing Keras in a process for each costs more than they do.
+    """
+    from in_this_process import InThisProcess
+
+    @contextmanager
+    def here() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ncselect.execute.LocalProcesses", InThisProcess)
+            yield
+
+    return here
+
+
+@pytest.fixture
+def command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the command line in this process, and ends as a process does.
+
+    It runs in the test's own folder, and prepares images there.
+    """
+    from ncselect.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCSELECT_CACHE", str(tmp_path / "cache"))
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["ncselect", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return subprocess.CompletedProcess(sys.argv, end.value.code, said.out, said.err)
+
+    return run

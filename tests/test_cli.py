@@ -90,12 +90,19 @@ BAD = {
 
 
 @pytest.mark.parametrize(("command", "remedy"), BAD.values(), ids=list(BAD))
-def test_bad_input_says_the_remedy_and_exits_with_2(tmp_path, command, remedy):
-    done = ncselect(*command.split(), cwd=tmp_path, NCSELECT_CACHE=str(tmp_path / "cache"))
+def test_bad_input_says_the_remedy_and_exits_with_2(command_line, command, remedy):
+    done = command_line(*command.split())
     assert done.returncode == 2, done.stderr
     assert remedy in done.stderr
-    assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_process_whose_input_is_bad_shows_no_traceback(tmp_path):
+    done = ncselect("runs", "--store", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
 
 
 class Stdin(io.StringIO):
@@ -123,13 +130,13 @@ def test_a_long_plan_asks_first_and_without_anyone_to_ask_is_not_started(monkeyp
     assert not said.out.strip()
 
 
-def test_rank_compare_and_runs_from_end_to_end(tmp_path):
+def test_rank_compare_and_runs_from_end_to_end(tmp_path, command_line, in_this_process):
     pool = tmp_path / "pool.toml"
     pool.write_text(
         "".join(
-            f'[[model]]\nname = "{name}"\napplication = "MobileNet"\n'
-            f'arguments = {{ alpha = {alpha} }}\nweights = "{weights}"\n'
-            for name, alpha, weights in (
+            f'[[model]]\nname = "{name}"\napplication = "LeNet5"\n'
+            f'arguments = {{ width = {width} }}\nweights = "{weights}"\n'
+            for name, width, weights in (
                 ("quarter", 0.25, "random"),
                 ("half", 0.5, "random"),
                 ("lost", 0.5, "nowhere.weights.h5"),
@@ -143,7 +150,7 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
     )  # fmt: skip
     cache = {"NCSELECT_CACHE": str(tmp_path / "cache")}
 
-    plan = ncselect(*rank, "--plan", cwd=tmp_path, **cache)
+    plan = command_line(*rank, "--plan")
     assert plan.returncode == 0, plan.stderr
     assert [run["epochs"] for run in json.loads(plan.stdout)["runs"]] == [2, 2]
     assert {one.name for one in tmp_path.iterdir()} == {"cache", "pool.toml"}
@@ -162,25 +169,26 @@ def test_rank_compare_and_runs_from_end_to_end(tmp_path):
     assert "stored" in again.stderr
 
     methods = ("--method", "last-value", "--method", "combined", "--method", "n-leep")
-    compared = ncselect("compare", "--epochs", "2", *methods, "--format", "json", cwd=tmp_path)
+    compared = command_line("compare", "--epochs", "2", *methods, "--format", "json")
     assert compared.returncode == 0, compared.stderr
     comparison = json.loads(compared.stdout)
     assert set(comparison["truth"]) == {"quarter", "half"}
     last = next(row for row in comparison["rows"] if row["method"] == "last-value")
     assert last["predictions"] == {row["model"]: row["last"] for row in answer["ranking"]}
-    table = ncselect("compare", "--epochs", "2", "--seed", "0", *methods, cwd=tmp_path)
+    table = command_line("compare", "--epochs", "2", "--seed", "0", "--method", "last-value")
     assert "after 2 of 2 epochs, n = 2" in table.stdout
 
-    listed = json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)
+    listed = json.loads(command_line("runs", "--format", "json").stdout)
     assert [run["status"] for run in listed] == ["complete"] * 2 + ["features"] * 2
-    gone = ncselect("runs", "--delete", listed[0]["key"], "--yes", cwd=tmp_path)
+    gone = command_line("runs", "--delete", listed[0]["key"], "--yes")
     assert gone.returncode == 0, gone.stderr
-    assert len(json.loads(ncselect("runs", "--format", "json", cwd=tmp_path).stdout)) == 3
+    assert len(json.loads(command_line("runs", "--format", "json").stdout)) == 3
 
-    untrained = ncselect(
-        *rank[:-6], "--epochs", 0, "--method", "logme", "--method", "n-leep", "--method", "leep",
-        "--format", "json", cwd=tmp_path, **cache,
-    )  # fmt: skip
+    with in_this_process():
+        untrained = command_line(
+            *rank[:-6], "--epochs", 0, "--method", "logme", "--method", "n-leep", "--method",
+            "leep", "--format", "json",
+        )  # fmt: skip
     assert untrained.returncode == 0, untrained.stderr
     scored = json.loads(untrained.stdout)
     assert [row["epochs"] for row in scored["ranking"]] == [0, 0]
@@ -195,7 +203,7 @@ def test_ctrl_c_stops_the_run_s_process_and_prints_the_command_that_goes_on(
     rank = (
         "rank", "--models", small_network(8), "--dataset", "digits", "--image-size", 32,
         "--train-size", 128, "--validation-size", 60, "--test-size", 60, "--epochs", 200,
-        "--horizon", 200, "--format", "csv", "--yes",
+        "--horizon", 200, "--method", "last-value", "--graphs", "none", "--format", "csv", "--yes",
     )  # fmt: skip
     # A shell that started us in the background has SIGINT ignored, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

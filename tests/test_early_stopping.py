@@ -51,6 +51,12 @@ def test_without_patience_no_run_ends_early(accuracies):
     assert not is_out_of_patience(observed(accuracies), 0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _here(in_this_process):
+    with in_this_process():
+        yield
+
+
 @pytest.fixture(scope="module")
 def job(tmp_path_factory, small_network):
     """Return a run with momentum and dropout, whose accuracy comes and goes."""

@@ -39,6 +39,10 @@ def network(small_network):
     return Candidate("small", "file", str(small_network(8)), {}, "included")
 
 
+LIGHT = {"unit": "classifier", "graphs": "none", "probe_size": 64}
+PROBED = {"unit": "probe", "graphs": "rolled", "augmentation": "flip-crop"}
+
+
 def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, scores=(), **settings):
     return Job(
         spec=RunSpec(
@@ -47,7 +51,7 @@ def job(digits, candidate, *, name="small", seed=0, epochs=3, horizon=3, scores=
             candidate=candidate.identity(),
             data=digits.identity(),
             seed=seed,
-            settings=Settings(probe_size=64, augmentation="flip-crop", **settings),
+            settings=Settings(**{**LIGHT, **settings}),
             environment=environment(1),
         ),
         candidate=candidate.to_json(),
@@ -63,15 +67,16 @@ def seen(record):
 
 
 def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted_one(
-    digits, network, tmp_path
+    digits, network, tmp_path, in_this_process
 ):
-    whole = complete([job(digits, network)], RunStore(tmp_path / "whole"))[0]
+    probed = job(digits, network, **PROBED)
+    whole = complete([probed], RunStore(tmp_path / "whole"))[0]
     assert whole.status == "complete"
     assert whole.epochs == 3
     assert set(whole.truth) == {3}
 
     store = RunStore(tmp_path / "broken")
-    first = job(digits, network, scores={"logme"})  # scored before it is trained
+    first = replace(probed, scores=frozenset({"logme"}))  # scored before it is trained
     other = job(digits, network, name="other", seed=1, epochs=1)
 
     names = []
@@ -109,7 +114,8 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert "stored to epoch 3 without a checkpoint, 4 wanted" in longer.error
     assert store.find(first.spec).record().status == "complete"
 
-    continued = complete([replace(other, epochs=2, horizon=9)], store)[0]
+    with in_this_process():
+        continued = complete([replace(other, epochs=2, horizon=9)], store)[0]
     assert (continued.status, continued.epochs) == ("partial", 2)
     assert seen(continued)[:2] == seen(unharmed)
 
@@ -121,10 +127,13 @@ def test_a_killed_run_fails_alone_and_resumes_to_the_numbers_of_an_uninterrupted
     assert complete([renamed], store)[0].spec.model == "renamed"
 
 
-def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(digits, network, tmp_path):
+def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(
+    digits, network, tmp_path, in_this_process
+):
     store = RunStore(tmp_path)
     wild = job(digits, network, learning_rate=1e30, optimizer="sgd")
-    record = complete([wild], store)[0]
+    with in_this_process():
+        record = complete([wild], store)[0]
     assert record.status == "failed"
     assert "diverged at epoch 1" in record.error
     assert "loss" in record.error
@@ -137,12 +146,15 @@ def test_divergence_ends_a_run_as_failed_with_epoch_and_cause(digits, network, t
     assert record.observed(0).status == "partial"
 
 
-def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits, tmp_path):
+def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(
+    digits, tmp_path, in_this_process
+):
     lost = Candidate(
         name="lost", kind="application", source="AlexNet", arguments={}, weights="imagenet"
     )
     wanted = job(digits, lost, name="lost")
-    record = complete([wanted], RunStore(tmp_path))[0]
+    with in_this_process():
+        record = complete([wanted], RunStore(tmp_path))[0]
     assert record.status == "failed"
     assert "AlexNet" in record.error
     assert "path" in record.error
@@ -151,13 +163,14 @@ def test_a_candidate_that_cannot_be_built_is_a_failed_row_with_the_reason(digits
 
 
 def test_stopped_by_its_watch_what_is_stored_comes_back_with_the_failures_so_far(
-    digits, network, tmp_path
+    digits, network, tmp_path, in_this_process
 ):
     store = RunStore(tmp_path)
     lost = Candidate("lost", "application", "AlexNet", {}, "imagenet")
     first, last = job(digits, network, epochs=3), job(digits, network, name="last", seed=1)
     ended = job(digits, network, name="ended", seed=2, epochs=1, horizon=1)
-    complete([ended], store)
+    with in_this_process():
+        complete([ended], store)
     told = []
 
     def stop(model, event):
@@ -184,7 +197,7 @@ def test_stopped_by_its_watch_what_is_stored_comes_back_with_the_failures_so_far
         pass
 
 
-def test_who_is_not_admitted_leaves_no_folder(digits, network, tmp_path):
+def test_who_is_not_admitted_leaves_no_folder(digits, network, tmp_path, in_this_process):
     store = RunStore(tmp_path)
     first = job(digits, network, epochs=1, scores={"logme"})
     other = job(digits, network, name="other", seed=1, epochs=3, scores={"logme"})
@@ -192,7 +205,8 @@ def test_who_is_not_admitted_leaves_no_folder(digits, network, tmp_path):
     def no_more_than_one_epoch(due):
         return replace(due, epochs=1) if due.spec.model == "other" else None
 
-    refused, shorter = complete([first, other], store, admit=no_more_than_one_epoch)
+    with in_this_process():
+        refused, shorter = complete([first, other], store, admit=no_more_than_one_epoch)
     assert (refused.status, refused.observations) == ("partial", ())
     assert shorter.epochs == 1
     assert [run.spec.model for run in store.runs()] == ["other"]

@@ -29,28 +29,28 @@ print(json.dumps([
 """
 
 
-def observed(folder, networks, backend, path=()):
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "NCSELECT_CACHE": str(folder / "cache"),
-        "PYTHONPATH": os.pathsep.join([*map(str, path), os.environ.get("PYTHONPATH", "")]),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), backend, *map(str, networks)],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def test_jax_without_tensorflow_sees_what_tensorflow_sees(
+    tmp_path, small_network, in_this_process, monkeypatch, capsys
+):
+    asked = ["-c", str(tmp_path), "tensorflow", str(small_network(8, dropout=0.0))]
+    monkeypatch.setenv("NCSELECT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "argv", asked)
+    with in_this_process():
+        exec(PROGRAM, {})
+    ours = json.loads(capsys.readouterr().out)
 
-
-def test_jax_without_tensorflow_sees_what_tensorflow_sees(tmp_path, small_network):
-    networks = [small_network(8, dropout=0.0)]
     blocked = tmp_path / "blocked" / "tensorflow"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text("raise ImportError('blocked for this test')")
-    ours = observed(tmp_path, networks, "tensorflow")
-    theirs = observed(tmp_path, networks, "jax", path=[blocked.parent])
+    path = os.pathsep.join([str(blocked.parent), os.environ.get("PYTHONPATH", "")])
+    asked[2] = "jax"
+    done = subprocess.run(
+        [sys.executable, *asked[:1], PROGRAM, *asked[1:]],
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)
     assert [one["model"] for one in ours] == ["small-8"]
     for one, other in zip(ours, theirs, strict=True):
         before, after = zip(one["signals"], other["signals"], strict=True)

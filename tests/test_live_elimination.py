@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from ncselect import Settings, select
 from ncselect.cli.options import seconds
 from ncselect.cost import ROUGH, Price
 from ncselect.elimination.live import Live
+from ncselect.execute import complete
 from ncselect.selection import selection
 from zoo.datasets import prepare
 from zoo.errors import InputError
@@ -55,19 +57,39 @@ class Clock:
         )
 
 
+@pytest.fixture(scope="module")
+def networks(small_network):
+    return [str(small_network(width)) for width in (4, 8)]
+
+
+def jobs_of(models, digits, store, **changed):
+    """Return the jobs of networks, their store and their names."""
+    chosen = selection(
+        models, digits, method_name="best-value", settings=QUIET["settings"], epochs=40,
+        threads=1, store=store,
+    )  # fmt: skip
+    jobs = [dataclasses.replace(job, **changed) for job in chosen.jobs]
+    return jobs, chosen.store, [job.spec.model for job in jobs]
+
+
 @pytest.fixture
-def asked(digits, small_network, tmp_path):
+def asked(digits, networks, tmp_path):
     """Return the jobs of two small networks, or of other candidates, and their store."""
+    return lambda *models: jobs_of([*models] or networks, digits, tmp_path / "runs")
 
-    def jobs(*models):
-        models = models or tuple(str(small_network(width)) for width in (4, 8))
-        chosen = selection(
-            list(models), digits, method_name="best-value", settings=QUIET["settings"],
-            epochs=40, threads=1, store=tmp_path / "runs",
-        )  # fmt: skip
-        return chosen.jobs, chosen.store, [job.spec.model for job in chosen.jobs]
 
-    return jobs
+@pytest.fixture(scope="module")
+def extracted(in_this_process, digits, networks, tmp_path_factory):
+    """Return a store with the features of the small networks; all scores but one are wanting."""
+    folder = tmp_path_factory.mktemp("extracted") / "runs"
+    jobs, store, names = jobs_of(networks, digits, folder, scores=frozenset({"h-score"}))
+    clock = Clock(scored=20.0)
+    live = Live(jobs, store, watch=clock.watch, expected={}, clock=clock)
+    with in_this_process():
+        assert {*live.scored(math.inf)} == {*names}
+    assert (live.unscored, live.spent) == ((), 40)
+    assert [what for _, what in clock.told] == ["features", "scored", "finished"] * 2
+    return folder
 
 
 def test_the_time_that_is_left_decides_who_begins_and_when_all_stop(asked):
@@ -103,14 +125,15 @@ def test_the_time_that_is_left_decides_who_begins_and_when_all_stop(asked):
     ],
 )
 def test_features_get_a_third_of_the_budget_and_who_has_none_is_said(
-    asked, budget, expected, reached, spent
+    in_this_process, digits, networks, extracted, tmp_path, budget, expected, reached, spent
 ):
-    jobs, store, (first, second) = asked()
-    jobs = [dataclasses.replace(job, scores=frozenset({"logme"})) for job in jobs]
+    folder = shutil.copytree(extracted, tmp_path / "runs")
+    jobs, store, (first, second) = jobs_of(networks, digits, folder, scores=frozenset({"logme"}))
     clock = Clock(scored=20.0)
     extraction = dict(zip((first, second), expected, strict=True))
     live = Live(jobs, store, watch=clock.watch, expected={}, extraction=extraction, clock=clock)
-    seen = live.scored(budget)
+    with in_this_process():
+        seen = live.scored(budget)
     assert live.spent == spent
     assert len(live.unscored) == 2 - reached
     assert {model for model, one in seen.items() if "logme" in one.scores} == {first, second} - {
@@ -118,9 +141,10 @@ def test_features_get_a_third_of_the_budget_and_who_has_none_is_said(
     }
     assert not any(one.observations for one in seen.values())
     if budget == 50.0:
-        clock.costs["features"] = 1000.0
-        live.observe([first, second], 1, math.inf)
-        assert clock.now < 1000  # what has no scores is trained without
+        clock.told.clear()
+        with in_this_process():
+            assert live.observe([second], 1, math.inf)[second].epochs == 1
+        assert "scored" not in {what for _, what in clock.told}  # it is trained without
 
 
 def test_nobody_begins_whose_start_and_first_epoch_do_not_fit(asked):
@@ -135,16 +159,18 @@ def test_nobody_begins_whose_start_and_first_epoch_do_not_fit(asked):
 
 
 def test_failures_are_kept_and_no_network_is_begun_when_its_building_took_all_the_time(
-    asked, small_network
+    in_this_process, asked, small_network
 ):
     jobs, store, (broken, sound) = asked("AlexNet", str(small_network(4)))
     clock = Clock(failed=5.0)
     live = Live(jobs, store, watch=clock.watch, expected={}, clock=clock)
-    seen = live.observe([broken, sound], 40, 12.0)
+    with in_this_process():
+        seen = live.observe([broken, sound], 40, 12.0)
     assert [what for _, what in clock.told] == ["started", "failed"]
     assert clock.now == 15
     clock.now = 3.0
-    seen |= live.observe([sound], 40, 12.0)
+    with in_this_process():
+        seen |= live.observe([sound], 40, 12.0)
     assert clock.told[2:] == [(sound, "started")]
     assert seen[broken].status == "failed"
     assert "path" in seen[broken].error
@@ -152,11 +178,11 @@ def test_failures_are_kept_and_no_network_is_begun_when_its_building_took_all_th
 
 
 def test_who_is_behind_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains_nothing(
-    digits, small_network, tmp_path
+    in_this_process, digits, networks, extracted, tmp_path
 ):
-    networks = [str(small_network(width)) for width in (4, 8)]
+    store = shutil.copytree(extracted, tmp_path / "runs")
     asked = {
-        "epochs": 2, "eliminate": "top-after-one:top=1", "store": tmp_path,
+        "epochs": 2, "eliminate": "top-after-one:top=1", "store": store,
         **QUIET, "method": "combined",
     }  # fmt: skip
     started = []
@@ -168,13 +194,16 @@ def test_who_is_behind_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains
 
     question = selection(
         networks, digits, method_name="combined", epochs=2, eliminate=asked["eliminate"],
-        settings=QUIET["settings"], threads=1, store=tmp_path,
+        settings=QUIET["settings"], threads=1, store=store,
     )  # fmt: skip
+    with in_this_process():
+        complete([dataclasses.replace(job, epochs=None) for job in question.jobs], question.store)
     with pytest.raises(KeyboardInterrupt):
         question.ranking(watch=interrupted)
     assert sorted(run.record().epochs for run in question.store.runs()) == [0, 1]
 
-    ranking = select(networks, digits, **asked)
+    with in_this_process():
+        ranking = select(networks, digits, **asked)
     assert [(row.rank, row.epochs) for row in ranking] == [(1, 1), (2, 1)]
     assert ranking[1].notes.startswith("dropped after 1 epoch: not among the best 1")
     assert ranking[0].p_best + ranking[1].p_best == pytest.approx(1)
@@ -189,7 +218,7 @@ def test_who_is_behind_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains
             sys.executable, "-m", "ncselect", "rank", "--dataset", "digits",
             "--models", ",".join(networks), "--image-size", "32", "--train-size", "128",
             "--validation-size", "60", "--test-size", "60", "--probe-size", "64",
-            "--graphs", "none", "--threads", "1", "--store", tmp_path, "--epochs", "2",
+            "--graphs", "none", "--threads", "1", "--store", store, "--epochs", "2",
             "--strategy", "top-after-one:top=1", "--format", "json",
         ],
         env={**os.environ, "NCSELECT_CACHE": str(tmp_path / "cache"), "COLUMNS": "200"},
@@ -215,8 +244,7 @@ def test_who_is_behind_is_dropped_ctrl_c_loses_no_epoch_and_a_second_call_trains
     assert ranking.decisions[-1]["reason"] == "the budget is spent"
 
 
-def test_a_budget_that_is_too_small_trains_nothing_and_says_so(digits, small_network, tmp_path):
-    networks = [str(small_network(width)) for width in (4, 8)]
+def test_a_budget_that_is_too_small_trains_nothing_and_says_so(digits, networks, tmp_path):
     halving = "successive-halving"
     ranking = select(networks, digits, budget=1e-6, eliminate=halving, store=tmp_path, **QUIET)
     assert not ranking.rows

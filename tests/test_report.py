@@ -272,8 +272,8 @@ def test_an_empty_ranking_has_a_page_too():
     assert "No candidate could be ranked." in told
 
 
-def test_a_pool_of_sixty_is_asked_once_an_epoch(monkeypatch):
-    kept = made_kept(runs([f"network-{place}" for place in range(60)]), methods=("combined",))
+def test_a_pool_is_asked_once_an_epoch(monkeypatch):
+    kept = made_kept(runs([f"network-{place}" for place in range(14)]), methods=("combined",))
     asked, answer = [], Combined.estimate
 
     def counted(self, records):
@@ -283,32 +283,28 @@ def test_a_pool_of_sixty_is_asked_once_an_epoch(monkeypatch):
     monkeypatch.setattr(Combined, "estimate", counted)
     page = Page(report_page(kept, store="runs"))
     assert len(asked) == len(set(asked)) <= STEPS
-    assert {count for _, count in asked} == {60}
-    assert len(page.table("ranking")) == 60
-    assert "The best 12 of 60." in page.text("figure", id="figure-curves")[0]
+    assert {count for _, count in asked} == {14}
+    assert len(page.table("ranking")) == 14
+    assert "The best 12 of 14." in page.text("figure", id="figure-curves")[0]
 
 
-def test_runs_that_the_store_has_lost_are_named_and_nothing_else_is_blamed():
+def test_runs_that_the_store_has_lost_are_named_and_nothing_else_is_blamed(page):
     records = runs(truth=False)
     kept = made_kept(records, methods=("combined", "capacitance"))
     lost = {one.spec.model: RunRecord(one.spec) for one in records}
     for whom in (NAMES[:1], NAMES):
         now = {**kept.ranking.records, **{name: lost[name] for name in whom}}
         gone = dataclasses.replace(kept.ranking, records=now)
-        page = Page(report_page(dataclasses.replace(kept, ranking=gone), store="runs"))
-        (told,) = page.text("section", id="warnings")
+        holed = Page(report_page(dataclasses.replace(kept, ranking=gone), store="runs"))
+        (told,) = holed.text("section", id="warnings")
         listed = [row.model for row in kept.ranking if row.model in whom]
         assert f"no longer holds the runs of {', '.join(listed)}; their curves and truth" in told
     for name in ("curves", "capacitance", "agreement"):
-        (said,) = page.text("section", id=name)
+        (said,) = holed.text("section", id=name)
         assert "The store no longer holds" in said
         assert "--epochs" not in said
-    (whole,) = made_warnings(kept)
+    (whole,) = page.text("main")  # of a store that has lost nothing
     assert "no longer" not in whole
-
-
-def made_warnings(kept):
-    return Page(report_page(kept, store="runs")).text("main")
 
 
 def test_runs_that_early_stopping_has_ended_are_not_lost():

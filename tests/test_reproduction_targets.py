@@ -76,9 +76,9 @@ def test_a_repeat_that_has_just_begun_is_left_out_and_said(target):
     )
     with_it = Pool("cifar10", 16, (Repeat(0, begun), made.repeats[1]))
     alone = Pool("cifar10", 16, made.repeats[1:])
-    found, expected = (reproduced(target, [one], QUICK) for one in (with_it, alone))
+    found = reproduced(target, [with_it], QUICK)
     if target != "table-g2":
-        assert found.tables == expected.tables
+        assert found.tables == reproduced(target, [alone], QUICK).tables
         said = "left out: all of seed 0"
         assert any(said in note and "epochs yet" in note for note in found.notes)
     assert any("1 repeat," in note for note in found.notes)

@@ -102,11 +102,12 @@ def completed(one, store):
 
 
 @pytest.fixture(scope="module")
-def scored(digits, network, tmp_path_factory):
+def scored(in_this_process, digits, network, tmp_path_factory):
     """Return a store, the job that was scored in it, its record and the events."""
     store = RunStore(tmp_path_factory.mktemp("store"))
     one = job(digits, network[0], scores={*FREE, "leep", "nce", "parameters"})
-    return store, one, *completed(one, store)
+    with in_this_process():
+        return store, one, *completed(one, store)
 
 
 def test_features_and_source_are_what_keras_predicts(digits, network, scored):
@@ -148,7 +149,7 @@ def test_scores_are_those_of_the_features_and_leave_no_run(scored):
 
 
 def test_what_is_there_starts_no_process_and_another_score_no_extraction(
-    digits, network, scored, tmp_path
+    digits, network, scored, tmp_path, in_this_process
 ):
     store, one, record, _ = scored
     again, events = completed(one, store)
@@ -163,7 +164,8 @@ def test_what_is_there_starts_no_process_and_another_score_no_extraction(
         dataset=gone,
         scores=one.scores | {"gbc"},
     )
-    extended, events = completed(more, store)
+    with in_this_process():
+        extended, events = completed(more, store)
     assert events == ["scored", "finished"]
     assert set(events.of["scored"]["values"]) == {"gbc"}
     assert extended.scores["logme"] == record.scores["logme"]
@@ -172,13 +174,14 @@ def test_what_is_there_starts_no_process_and_another_score_no_extraction(
 
 def test_computing_from_stored_features_imports_no_keras(scored):
     store, one, *_ = scored
+    asked = {
+        "features": str(store.find_features(one.spec).folder), "scores": ["transrate"], "seed": 0,
+        "candidate": one.candidate, "dataset": one.dataset,
+    }  # fmt: skip
     program = (
-        "import sys\nfrom pathlib import Path\n"
-        "from ncselect.features import StoredFeatures\nfrom ncselect.scoring import scored\n"
-        "import ncselect.worker\n"
-        f"stored = StoredFeatures(Path({str(store.find_features(one.spec).folder)!r}))\n"
-        "print(scored(stored, {'transrate'}, candidate=None, dataset=None, seed=0,"
-        " extracting=None).values['transrate'])\n"
+        "import json, sys\nfrom ncselect.worker import _score\n"
+        f"_score(json.loads({json.dumps(asked)!r}),"
+        " lambda event, **told: print(told['values']['transrate']))\n"
         "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)\n"
     )
     done = subprocess.run(

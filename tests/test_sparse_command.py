@@ -31,10 +31,11 @@ def run(*words):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(in_this_process, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     store = folder / "runs"
-    done = run("train", *TRAIN, "--store", store, "--out", folder / "out", "--format", "json")
+    with in_this_process():
+        done = run("train", *TRAIN, "--store", store, "--out", folder / "out", "--format", "json")
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout), folder
 

@@ -22,6 +22,7 @@ CHOSEN = {
         "test_a_dense_layer_computes_with_its_connections_alone",
         "test_a_layer_built_inside_a_traced_call_starts_masked",
     ],
+    "test_storage.py": ["test_nested_and_functional_models_are_chains_too"],
     "test_slots.py": [
         f"test_state_of_chosen_entries_begins_anew_and_nothing_else_does[{name}]"
         for name in ("adagrad", "schedule-free")

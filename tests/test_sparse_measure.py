@@ -33,12 +33,13 @@ def line(text):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(in_this_process, tmp_path_factory):
     """Return a store of networks that differ in ε alone, and a dense one."""
     folder = tmp_path_factory.mktemp("store") / "runs"
-    for epsilon in (2, 4):
-        done = run(*TRAIN, "--epsilon", epsilon, "--store", folder)
-        assert done.exit_code == 0, done.output
+    with in_this_process():
+        for epsilon in (2, 4):
+            done = run(*TRAIN, "--epsilon", epsilon, "--store", folder)
+            assert done.exit_code == 0, done.output
     return folder
 
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -315,29 +312,3 @@ def test_saving_that_fails_leaves_the_old_file(tmp_path):
     new.save(path)
     assert SparseNetwork.load(path).connections == 90_000
     assert list(tmp_path.iterdir()) == [path]
-
-
-PROGRAM = """
-import sys
-import keras, numpy as np
-from ncselect.sparse.layers import SparseDense
-from ncselect.sparse.storage import SparseNetwork
-model = keras.Sequential([
-    keras.Input((8, 8)), keras.layers.Flatten(),
-    SparseDense(30, activation="relu", density=0.2, seed=1), keras.layers.Dense(4),
-])
-x = np.random.default_rng(0).normal(size=(9, 8, 8)).astype("float32")
-found = SparseNetwork.from_model(model).predict(x)
-np.testing.assert_allclose(found, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
-print(keras.backend.backend())
-"""
-
-
-def test_models_on_jax_are_stored_too():
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "jax"

@@ -30,9 +30,10 @@ def digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def swept(digits, tmp_path_factory):
+def swept(in_this_process, digits, tmp_path_factory):
     store = tmp_path_factory.mktemp("runs")
-    return sweep("LeNet5", digits, store=store, **GRID, **FAST), store
+    with in_this_process():
+        return sweep("LeNet5", digits, store=store, **GRID, **FAST), store
 
 
 def test_the_grid_is_the_papers():

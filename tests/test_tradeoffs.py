@@ -104,10 +104,16 @@ def networks(small_network):
     return [str(small_network(width)) for width in (4, 8)]
 
 
+def question(networks, digits, store):
+    asked = {name: value for name, value in ASKED.items() if name not in ("method", "progress")}
+    return selection(networks, digits, method_name="knn", store=store, **asked)
+
+
 @pytest.fixture(scope="module")
-def weighed(digits, networks, tmp_path_factory):
+def weighed(in_this_process, digits, networks, tmp_path_factory):
     store = tmp_path_factory.mktemp("weighed")
-    return select(networks, digits, store=store, latency=True, **ASKED), store
+    with in_this_process():
+        return select(networks, digits, store=store, latency=True, **ASKED), store
 
 
 def test_a_ranking_is_weighed_once(weighed, digits, networks):
@@ -162,14 +168,15 @@ def test_every_form_of_a_ranking_shows_what_was_weighed(weighed):
 
 
 def test_who_exceeds_a_limit_is_left_out_before_anything_is_done(
-    weighed, digits, networks, tmp_path
+    weighed, digits, networks, tmp_path, in_this_process
 ):
     of = {row.model: row for row in weighed[0]}
     small, large = of["small-4"], of["small-8"]
     store = shutil.copytree(weighed[1], tmp_path / "runs")
     shutil.rmtree(store / "features")
     limit = (small.parameters + large.parameters) / 2
-    ranking = select(networks, digits, store=store, max_parameters=limit, **ASKED)
+    with in_this_process():
+        ranking = select(networks, digits, store=store, max_parameters=limit, **ASKED)
     assert [row.model for row in ranking] == ["small-4"]
     assert ranking.failed == {
         "small-8": f"{large.parameters:,} parameters, at most {limit:,.0f} are allowed"
@@ -191,8 +198,7 @@ def test_who_exceeds_a_limit_is_left_out_before_anything_is_done(
 
 def test_the_front_is_of_predicted_accuracy_or_else_of_scores(weighed, digits, networks):
     ranking, store = weighed
-    asked = {name: value for name, value in ASKED.items() if name not in ("method", "progress")}
-    question = selection(networks, digits, method_name="knn", store=store, **asked)
+    asked = question(networks, digits, store)
 
     def front(accuracies, scores):
         fast_first = sorted(ranking.rows, key=lambda row: row.latency_ms)
@@ -201,7 +207,7 @@ def test_the_front_is_of_predicted_accuracy_or_else_of_scores(weighed, digits, n
             for row, accuracy, score in zip(fast_first, accuracies, scores, strict=True)
         ]
         bare = dataclasses.replace(ranking, rows=tuple(rows), notes=())
-        found = weigh(bare, question.jobs, digits, question.store, told=pytest.fail)
+        found = weigh(bare, asked.jobs, digits, asked.store, told=pytest.fail)
         return [row.on_front for row in found], found.notes
 
     marks, notes = front([0.9, 0.8], [1.0, 2.0])
@@ -215,16 +221,20 @@ def test_the_front_is_of_predicted_accuracy_or_else_of_scores(weighed, digits, n
     assert f"delete {store / 'footprints'} to measure again" in notes[0]
 
 
-def test_a_measurement_that_cannot_be_read_is_made_again(digits, networks, tmp_path):
-    (tmp_path / "footprints").mkdir()
-    small = Candidate("small", "file", networks[0])
-    asked = (small, digits, RunStore(tmp_path), environment(1))
+def test_a_measurement_that_cannot_be_read_is_made_again(weighed, digits, networks, tmp_path):
+    store = RunStore(shutil.copytree(weighed[1], tmp_path / "runs"))
+    job, _ = question(networks, digits, store.folder).jobs
+    asked = (Candidate.from_json(job.candidate), digits, store, environment(available_cores()))
     told = []
     found = footprint(*asked, timed=False, told=lambda: told.append(1))
-    (file,) = (tmp_path / "footprints").iterdir()
-    file.write_text("{")
-    assert footprint(*asked, timed=False, told=lambda: told.append(1)) == found
-    assert len(told) == 2
+    assert set(found.latency_ms) == {1, 64}
+    assert not told
+    for file in (store.folder / "footprints").iterdir():
+        file.write_text("{")
+    again = footprint(*asked, timed=False, told=lambda: told.append(1))
+    assert (again.parameters, again.latency_ms) == (found.parameters, {})
+    assert footprint(*asked, timed=False, told=lambda: told.append(1)) == again
+    assert len(told) == 1
 
 
 def test_a_network_that_cannot_be_measured_says_why(digits, tmp_path):
