@@ -9,6 +9,12 @@ MODELS = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetV2B0")
 MEASUREMENTS = (
     *(("bench.epoch_cost", "--model", model, "--images", "2500") for model in MODELS),
     ("bench.epoch_cost", "--model", "MobileNet", "--images", "2500", "--whole"),
+    ("bench.epoch_parts", "--images", "640"),
+    ("bench.cost_growth",),
+    ("bench.input_pipeline", "--images", "640"),
+    ("bench.process_start",),
+    ("bench.pool_memory",),
+    ("bench.mixed_precision",),
     ("bench.curve_methods",),
     ("bench.dataset_memory",),
     ("bench.graph_cost",),

@@ -259,8 +259,8 @@ class Ruler:
         seen = flow(layers[self._start :], inputs, labels)
         signed, entrywise = held_terms(seen), held_terms(seen, entrywise=True)
         beta = {
-            "held/signed": _pooled(signed),
-            "held/entrywise": _pooled(entrywise),
+            "held/signed": signed.pooled,
+            "held/entrywise": entrywise.pooled,
             "exact/signed": self._exact(layers[self._start :], inputs, labels),
         }
         # The lowest dense layer stands for layer 1 through its reach, as below a probe unit.
@@ -268,7 +268,7 @@ class Ruler:
         above = dataclasses.replace(
             seen, inputs=seen.inputs[1:], slopes=seen.slopes[1:], errors=seen.errors[1:]
         )
-        beta["held/signed/batch"] = held_batch(above, reach=reach)
+        beta["held/signed/batch"] = held_batch(above, held_terms(above, reach=reach), reach=reach)
         if self._norm_start is not None:
             features = outputs[self._norm_start]
             beta["norm/exact/signed"] = self._norm(layers[self._norm_start :], features, labels)
@@ -285,9 +285,3 @@ class Ruler:
             gradient=float(np.sqrt(mean)),
             sample_gradient=float(np.sqrt(own).mean()),
         )
-
-
-def _pooled(terms) -> Capacitance:
-    """Return the ratio of the means over samples."""
-    numerators, denominators = terms
-    return Capacitance(float(numerators.mean()), float(denominators.mean()))

@@ -62,6 +62,8 @@ def measured(count: int, folder: Path) -> tuple[list[float], list[float]]:
             own.append(_resident())
 
     ranking = question.ranking(watch=watch)
+    if ranking.failed:
+        raise SystemExit(f"not every candidate could be trained: {dict(ranking.failed)}")
     peaks = [one.facts["peak_megabytes"] for one in ranking.records.values()]
     return own, [round(peak, 1) for peak in peaks]
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncselect.numerics import mlp
-from ncselect.numerics.capacitance import DEFINITIONS, Definition, beta_eff
-from ncselect.numerics.held import Flow, flow, held_batch, held_capacitance, held_samples
+from ncselect.numerics.capacitance import DEFINITIONS, Capacitance, Definition, beta_eff
+from ncselect.numerics.held import Flow, HeldTerms, flow, held_batch, held_terms
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -244,28 +244,21 @@ class Measurement:
         }
         if base.reach is None:
             return found
-        seen = flow(layers, base.features, labels)
-        reach = base.reach * seen.entry
-        entrywise_reach = (
-            None if base.entrywise_reach is None else base.entrywise_reach * np.abs(seen.entry)
-        )
         exact = {
-            name: beta_eff(*self._probe.degrees(name, base.features, base.reach, labels))
-            for name in ("kernels", "norm", "base")
+            name: beta_eff(*degrees)
+            for name, degrees in self._probe.degrees(base.features, base.reach, labels).items()
         }
+        held = _Held(flow(layers, base.features, labels), base)
         for definition in RECORDED:
             by_entry = definition.sign == "entrywise"
-            below = entrywise_reach if by_entry else reach
-            if definition.layers == "kernels":
-                below = None
-            elif below is None:
+            if definition.layers == "base" and by_entry and base.entrywise_reach is None:
                 continue
             if definition.derivative == "exact":
                 measured = exact[definition.layers]
                 found[f"beta/{definition}"] = _signed(measured.value, definition)
             else:
-                found[f"beta/{definition}"] = _held(definition, seen, below)
-                measured = held_capacitance(seen, reach=below, entrywise=by_entry)
+                found[f"beta/{definition}"] = held.value(definition)
+                measured = held.terms(definition.layers, entrywise=by_entry).pooled
             if definition.average == "pooled":
                 sign = "entrywise" if by_entry else "signed"
                 name = _denominator(definition.layers, definition.derivative, sign)
@@ -280,17 +273,45 @@ class Measurement:
                 self.absent[name] = self._base.not_entrywise
 
 
-def _held(definition: Definition, seen: Flow, reach: NDArray[np.float64] | None) -> float:
-    """Return β_eff with what lies above held constant, samples put together as defined."""
-    entrywise = definition.sign == "entrywise"
-    if definition.average == "pooled":
-        return _signed(held_capacitance(seen, reach=reach, entrywise=entrywise).value, definition)
-    if definition.average == "batch":
-        assert reach is not None  # ``batch`` is of ``base`` alone
-        return _signed(held_batch(seen, reach=reach).value, definition)
-    samples = held_samples(seen, reach=reach, entrywise=entrywise)
-    samples = np.abs(samples) if definition.sign == "absolute" else samples
-    return float(samples.mean() if definition.average == "per-sample" else np.median(samples))
+class _Held:
+    """β_eff with what lies above held constant; what several definitions share is made once."""
+
+    def __init__(self, seen: Flow, base: Seen) -> None:
+        self._seen, self._base = seen, base
+        self._terms: dict[tuple[str, bool], HeldTerms] = {}
+        self._batch: Capacitance | None = None
+
+    def terms(self, layers: str, *, entrywise: bool) -> HeldTerms:
+        """Return the samples' numerators and denominators."""
+        if (layers, entrywise) not in self._terms:
+            reach = self._reach(entrywise=entrywise) if layers == "base" else None
+            self._terms[layers, entrywise] = held_terms(
+                self._seen, reach=reach, entrywise=entrywise
+            )
+        return self._terms[layers, entrywise]
+
+    def value(self, definition: Definition) -> float:
+        """Return β_eff, samples put together as defined."""
+        if definition.average == "batch":
+            return _signed(self._batched().value, definition)
+        terms = self.terms(definition.layers, entrywise=definition.sign == "entrywise")
+        if definition.average == "pooled":
+            return _signed(terms.pooled.value, definition)
+        samples = np.abs(terms.samples) if definition.sign == "absolute" else terms.samples
+        return float(samples.mean() if definition.average == "per-sample" else np.median(samples))
+
+    def _batched(self) -> Capacitance:
+        """Return β_eff of the samples' mean P, which is of ``base`` alone."""
+        if self._batch is None:
+            terms = self.terms("base", entrywise=False)
+            self._batch = held_batch(self._seen, terms, reach=self._reach(entrywise=False))
+        return self._batch
+
+    def _reach(self, *, entrywise: bool) -> NDArray[np.float64]:
+        """Return how far the first dense layer's inputs are moved by the layer below."""
+        reach = self._base.entrywise_reach if entrywise else self._base.reach
+        assert reach is not None  # else the definition is left out
+        return reach * (np.abs(self._seen.entry) if entrywise else self._seen.entry)
 
 
 def _signed(value: float, definition: Definition) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from ncselect.batches import Batches
 from ncselect.environment import peak_megabytes
@@ -166,6 +167,7 @@ class Training:
             capacitance=settings.unit == "probe",
         )
         self._graphs = GraphRecorder(self.model, settings.graphs)
+        self._numeric_libraries = ThreadpoolController()
         self.facts: dict[str, Any] = {
             **base.facts,
             "steps_per_epoch": self._steps,
@@ -189,14 +191,16 @@ class Training:
             self._fit(epoch, progress)
         self._course.after(epoch)
         trained = time.perf_counter()
-        signals = self._measurement.on_training()
-        seen = time.perf_counter()
-        signals |= self._measurement.on_validation()
-        for name in ("training-loss", "validation-loss"):
-            _check(signals[name], name, epoch)
-        signals |= self._graphs.measure()
-        if connections := self._course.connections():
-            signals |= connection_signals(connections)
+        # NumPy's products are small here: a second thread would mostly wait, at full speed.
+        with self._numeric_libraries.limit(limits=1, user_api="blas"):
+            signals = self._measurement.on_training()
+            seen = time.perf_counter()
+            signals |= self._measurement.on_validation()
+            for name in ("training-loss", "validation-loss"):
+                _check(signals[name], name, epoch)
+            signals |= self._graphs.measure()
+            if connections := self._course.connections():
+                signals |= connection_signals(connections)
         return Observation(
             epoch=epoch,
             signals=signals,

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from probed import convolutional, images, measurement, randomised, sample
 
+from ncselect.measuring import channelwise
 from ncselect.measuring.base import MeasuredBase
+from ncselect.measuring.channelwise import _patches
 from ncselect.measuring.probe import MeasuredProbe
 from ncselect.measuring.split import split
 from ncselect.numerics import mlp
@@ -53,6 +55,121 @@ def test_entrywise_reach_of_a_convolution_is_the_sum_over_its_weights(padding, a
     conv.kernel.assign(kernel)
     np.testing.assert_allclose(seen.reach, signed, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(seen.entrywise_reach, absolute, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    "shape",
+    [{"strides": (2, 3)}, {"dilation_rate": (2, 1)}, {"strides": (1, 2), "use_bias": False}],
+    ids=str,
+)
+def test_signed_reach_is_the_slope_along_the_kernel(shape, padding, float64):
+    conv = keras.layers.Conv2D(4, (3, 2), padding=padding, activation="tanh", **shape)
+    norm = keras.layers.BatchNormalization()
+    model = convolutional([conv, norm, keras.layers.GlobalAveragePooling2D()])
+    x, _ = images(3, 9)
+    base = MeasuredBase(split(model), chunk=2)
+    seen = base.seen(x)
+    assert base.not_entrywise is None
+    np.testing.assert_allclose(seen.features, base.features(x), rtol=1e-12)
+    np.testing.assert_allclose(seen.reach, moved_together(base, conv, x), rtol=1e-6, atol=1e-8)
+
+
+def moved_together(base, layer, x):
+    """The slope of the features as all weights of a layer's kernel move together."""
+    kernel = np.asarray(layer.kernel.value)
+    found = []
+    for step in (1e-6, -1e-6):
+        layer.kernel.assign(kernel + step)
+        found.append(base.features(x))
+    layer.kernel.assign(kernel)
+    return (found[0] - found[1]) / 2e-6
+
+
+def test_channels_that_mix_are_found_out_while_every_unit_is_dead(float64):
+    conv = keras.layers.Conv2D(4, 3, activation="relu")
+    mixing = keras.layers.LayerNormalization()
+    model = convolutional([conv, mixing, keras.layers.GlobalAveragePooling2D()])
+    x, _ = images(4, 9)
+    bias = np.asarray(conv.bias.value)
+    conv.bias.assign(bias - 1e3)
+    base = MeasuredBase(split(model), chunk=2)
+    assert not base.seen(x).reach.any()
+    assert re.search("more than one feature", str(base.not_entrywise))
+    conv.bias.assign(bias)
+    alive = base.seen(x)
+    assert alive.reach.any()
+    assert alive.entrywise_reach is None
+    np.testing.assert_allclose(alive.reach, moved_together(base, conv, x), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("first", [0.0, np.nan])
+def test_channels_are_known_not_to_mix_while_nothing_passes(first, float64):
+    conv = keras.layers.Conv2D(4, 3, activation="relu")
+    norm = keras.layers.BatchNormalization()
+    model = convolutional([conv, norm, keras.layers.GlobalAveragePooling2D()])
+    x, _ = images(4, 9)
+    gamma = np.asarray(norm.gamma.value)
+    norm.gamma.assign(np.full_like(gamma, first))
+    base, fresh = (MeasuredBase(split(model), chunk=2) for _ in range(2))
+    dead = base.seen(x)
+    np.testing.assert_array_equal(dead.entrywise_reach, np.full((4, 4), first))
+    norm.gamma.assign(gamma)
+    alive = base.seen(x)
+    assert base.not_entrywise is None
+    np.testing.assert_allclose(alive.reach, moved_together(base, conv, x), rtol=1e-6, atol=1e-8)
+    np.testing.assert_array_equal(alive.entrywise_reach, fresh.seen(x).entrywise_reach)
+
+
+def test_a_layer_that_makes_more_of_its_kernel_is_moved_as_it_is(float64):
+    dense = keras.layers.Dense(4, activation="tanh")
+    x = keras.Input((4,))
+    model = keras.Model(x, probe_unit(dense(x), 3, units=(5, 4)))
+    dense.enable_lora(2)
+    randomised(model)
+    rows, _ = sample(6)
+    parts = split(model)
+    base = MeasuredBase(parts, chunk=6)
+    seen = base.seen(rows)
+    assert re.search("more of its kernel than a plain product", str(base.not_entrywise))
+    kernel = np.asarray(parts.kernel.value)
+    moved = []
+    for step in (1e-6, -1e-6):
+        parts.kernel.assign(kernel + step)
+        moved.append(base.features(rows))
+    np.testing.assert_allclose(seen.reach, (moved[0] - moved[1]) / 2e-6, rtol=1e-7, atol=1e-8)
+
+
+def test_patches_and_derivatives_held_at_once_are_bounded(monkeypatch, float64):
+    conv = keras.layers.Conv2D(4, 3, activation="tanh")
+    model = convolutional([conv, keras.layers.GlobalAveragePooling2D()])
+    x, _ = images(8, 9)
+    whole = MeasuredBase(split(model), chunk=8).seen(x)
+    monkeypatch.setattr(channelwise, "_ENTRIES", 2 * 49 * 27 + 1)  # two images' patches
+    base = MeasuredBase(split(model), chunk=8)
+    sums, at_once = base._channelwise._sums, []
+    monkeypatch.setattr(
+        base._channelwise, "_sums", lambda *given: at_once.append(len(given[0])) or sums(*given)
+    )
+    part = base.seen(x)
+    assert at_once == [2] * 4
+    np.testing.assert_allclose(part.entrywise_reach, whole.entrywise_reach, rtol=1e-12)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("taps", "strides", "dilation"),
+    [((1, 1), 1, 1), ((1, 1), 2, 1), ((3, 2), (2, 3), 1), ((2, 3), 1, (3, 2)), ((5, 4), (1, 2), 1)],
+)
+def test_patches_times_the_kernel_are_the_convolution(taps, strides, dilation, padding, float64):
+    conv = keras.layers.Conv2D(
+        4, taps, strides=strides, dilation_rate=dilation, padding=padding, use_bias=False
+    )
+    x = np.random.default_rng(0).normal(size=(2, 9, 8, 3))
+    expected = np.asarray(conv(x))
+    patches = np.asarray(_patches(keras.ops.convert_to_tensor(x), conv))
+    kernel = np.asarray(conv.kernel.value).reshape(-1, 4)
+    np.testing.assert_allclose(patches @ kernel, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from ncselect.numerics import mlp
 from ncselect.numerics.capacitance import DEFINITIONS, Capacitance, Definition, beta_eff
-from ncselect.numerics.held import flow, held_batch, held_capacitance, held_samples
+from ncselect.numerics.held import flow, held_batch, held_capacitance, held_terms
 from ncselect.numerics.mixed_hessian import mixed_hessian
 from zoo.errors import InputError
 
@@ -126,7 +126,7 @@ def test_closed_form_is_p_written_out(norms, widths, entrywise):
 @pytest.mark.parametrize("entrywise", [False, True], ids=["signed", "entrywise"])
 def test_each_sample_has_a_capacitance_of_its_own(entrywise):
     layers, x, labels = perceptron(6, (4, 5, 4, 3, 3))
-    found = held_samples(flow(layers, x, labels), entrywise=entrywise)
+    found = held_terms(flow(layers, x, labels), entrywise=entrywise).samples
     for sample, value in enumerate(found):
         P = naive_p(layers, x, labels, sample)
         P = np.abs(P) if entrywise else P
@@ -142,10 +142,11 @@ def test_batch_is_the_capacitance_of_the_mean_p(widths):
     base, probe = layers[:2], layers[2:]
     hidden, features = mlp.forward(base, x)[1:]
     reach = x.sum(axis=1, keepdims=True) * (hidden > 0)
-    found = held_batch(flow(probe, features, labels), reach=reach)
+    seen = flow(probe, features, labels)
+    found = held_batch(seen, held_terms(seen, reach=reach), reach=reach)
     assert found.denominator == pytest.approx(P.sum(), rel=1e-6)
     assert found.numerator == pytest.approx(P.sum(axis=0) @ P.sum(axis=1), rel=1e-6)
-    pooled = held_capacitance(flow(probe, features, labels), reach=reach)
+    pooled = held_capacitance(seen, reach=reach)
     assert pooled.denominator == pytest.approx(found.denominator, rel=1e-9)
     assert pooled.numerator != pytest.approx(found.numerator, rel=0.01)
 

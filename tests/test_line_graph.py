@@ -310,7 +310,7 @@ def test_a_probe_unit_s_kernels_have_the_degrees_of_neural_capacitance():
     probe = MeasuredProbe(split(model).probe)
     expected = [
         np.concatenate([np.ravel(part) for part in side])
-        for side in probe.degrees("kernels", features, np.zeros_like(features), labels)
+        for side in probe.degrees(features, np.zeros_like(features), labels)["kernels"]
     ]
     top = keras.Input((6,))
     h = top

@@ -133,6 +133,34 @@ def test_matrix_free_degrees_are_those_of_p(bias, norm, activation):
     assert found.value == pytest.approx((P @ P).sum() / P.sum(), rel=1e-6)
 
 
+def test_degrees_along_several_chains_are_those_of_each_alone():
+    from keras import ops
+
+    from ncselect.numerics import autodiff
+
+    a, b, c = [1.0, 2.0], [3.0, 4.0, 5.0], [6.0]
+
+    def loss(groups, scale):  # scale·Σa·Σb·Σc
+        total = scale
+        for (group,) in groups:
+            total = total * ops.sum(group)
+        return total
+
+    groups = [[ops.convert_to_tensor(values, dtype="float64")] for values in (a, b, c)]
+    two = ops.convert_to_tensor(2.0, dtype="float64")
+    whole, short = autodiff.degrees_along([(0, 1, 2), (0, 2)], loss, groups, two)
+    # S_l = 2·(entries of l)·(the sums of the others)
+    for (received, sent), expected in (
+        (whole, ([3 * 12, 1 * 6, 0], [0, 2 * 12, 3 * 6])),
+        (short, ([1 * 24, 0], [0, 2 * 24])),
+    ):
+        for side, values in zip((received, sent), expected, strict=True):
+            for (tensor,), value in zip(side, values, strict=True):
+                np.testing.assert_array_equal(ops.convert_to_numpy(tensor), value)
+    assert [len(one.shape) for (one,) in short[0]] == [1, 1]
+    assert [one.shape[0] for (one,) in short[1]] == [2, 1]
+
+
 def test_only_neighbouring_layers_are_linked():
     layers, x, labels = network(4, bias=False, norm="none", activation="tanh", widths=(2, 3, 2, 2))
     P = mixed_hessian(layers, x, labels, nodes(layers))

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ncselect.graphs.names import GRAPH_SIGNALS
 from ncselect.signals import ON_ALL, SIGNALS
@@ -50,13 +51,18 @@ def seen(digits, network, epochs, **settings):
     return list(observe(asked, candidate=network, dataset=digits, epochs=epochs))
 
 
-@pytest.mark.parametrize("augmentation", ["none", "flip-crop"])
-def test_observing_in_mid_epoch_does_not_change_what_is_trained(digits, network, augmentation):
-    augmented = {"augmentation": augmentation}
-    epochs = seen(digits, network, 3, **augmented)
-    halves = seen(digits, network, 6, observation_steps=STEPS // 2, **augmented)
-    longer = seen(digits, network, 2, observation_steps=STEPS + STEPS // 2, **augmented)
-    for name in ("training-loss", "validation-accuracy", "beta/base/held/signed"):
+@pytest.mark.parametrize(
+    ("augmentation", "unit", "beta"),
+    [("none", "classifier", []), ("flip-crop", "probe", ["beta/base/held/signed"])],
+)
+def test_observing_in_mid_epoch_does_not_change_what_is_trained(
+    digits, network, augmentation, unit, beta
+):
+    asked = {"augmentation": augmentation, "unit": unit}
+    epochs = seen(digits, network, 3, **asked)
+    halves = seen(digits, network, 6, observation_steps=STEPS // 2, **asked)
+    longer = seen(digits, network, 2, observation_steps=STEPS + STEPS // 2, **asked)
+    for name in ("training-loss", "validation-accuracy", *beta):
         by_epoch = [one.signals[name] for one in epochs]
         assert by_epoch == [one.signals[name] for one in halves[::2]]
         assert [by_epoch[0], halves[3].signals[name], by_epoch[3]] == [
@@ -141,3 +147,16 @@ def test_settings_that_came_later_leave_the_keys_of_older_runs_as_they_were(digi
         }.items()
     }
     assert len(keys | {asked.key}) == 4
+
+
+def test_numpy_measures_on_one_thread_and_has_its_threads_again(digits, network, monkeypatch):
+    def threads():
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    training = Training(spec(digits, network), network, digits)
+    graphs, found = training._graphs.measure, []
+    monkeypatch.setattr(training._graphs, "measure", lambda: found.append(threads()) or graphs())
+    with threadpool_limits(2, "blas"):
+        training.epoch(0)
+        assert threads() == {2}
+    assert found == [{1}]

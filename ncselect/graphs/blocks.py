@@ -85,10 +85,15 @@ class BlockGraph:
     def matvec(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Multiply the symmetric adjacency matrix by a vector, shapes (nodes,) → (nodes,)."""
         product = np.zeros(self.nodes)
-        for block in self.blocks:
-            product[block.targets] += block.weights.T @ values[block.sources]
+        for block, upwards in self._transposed:
+            product[block.targets] += upwards @ values[block.sources]
             product[block.sources] += block.weights @ values[block.targets]
         return product
+
+    @cached_property
+    def _transposed(self) -> tuple[tuple[Block, Weights], ...]:
+        """Each block with its weights transposed: SciPy builds and checks a new array for that."""
+        return tuple((block, block.weights.T) for block in self.blocks)
 
     def degrees(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return weighted in- and out-degrees, equal, as ``ncselect.numerics.resilience`` asks."""

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ncselect.measuring.channelwise import EntrywiseReach
+from ncselect.measuring.channelwise import ChannelwiseReach
 from ncselect.measuring.split import Split
 from ncselect.numerics import autodiff
 from zoo.errors import InputError
@@ -63,7 +63,8 @@ class MeasuredBase:
     Attributes
     ----------
     not_entrywise
-        Why there is no entrywise reach; None until it is known that there is none.
+        Why there is no entrywise reach; None if there is one, or until the first images tell
+        by their shape alone.
     """
 
     def __init__(self, parts: Split, *, chunk: int) -> None:
@@ -74,10 +75,11 @@ class MeasuredBase:
         self._front = autodiff.compiled(autodiff.pure(parts.front.run, parts.front_variables))
         self._tail = autodiff.compiled(autodiff.pure(parts.tail.run, parts.tail_variables))
         self._with_reach = autodiff.compiled(self._value_and_reach)
-        self._entrywise: EntrywiseReach | None = None
+        self._channelwise: ChannelwiseReach | None = None
+        self._checked = False
         self.not_entrywise: str | None = None
         try:
-            self._entrywise = EntrywiseReach(parts, chunk=chunk)
+            self._channelwise = ChannelwiseReach(parts, chunk=chunk)
         except InputError as reason:
             self.not_entrywise = str(reason)
 
@@ -91,21 +93,19 @@ class MeasuredBase:
 
     def seen(self, images: NDArray[Any]) -> Seen:
         """Return features and reaches of images of shape (n, height, width, channels)."""
-        features, reaches, entrywise = [], [], []
-        for count, frontier in self._frontiers(images):
-            value, reach = self._with_reach(autodiff.values(self._parts.tail_variables), frontier)
-            features.append(_array(value)[:count])
-            reaches.append(_array(reach)[:count])
-            if self._entrywise is not None:
-                try:
-                    entrywise.append(self._entrywise(frontier)[:count])
-                except InputError as reason:
-                    self._entrywise, self.not_entrywise = None, str(reason)
-        return Seen(
-            np.concatenate(features),
-            np.concatenate(reaches),
-            None if self._entrywise is None else np.concatenate(entrywise),
-        )
+        return joined([self._seen(count, frontier) for count, frontier in self._frontiers(images)])
+
+    def _seen(self, count: int, frontier: list[Any]) -> Seen:
+        """Return what is seen of a chunk, of which ``count`` images are wanted."""
+        if self._channelwise is not None and not self._checked:
+            try:
+                self._channelwise.check(frontier, self._with_reach)
+            except InputError as reason:
+                self._channelwise, self.not_entrywise = None, str(reason)
+            self._checked = True
+        measured = self._with_reach if self._channelwise is None else self._channelwise
+        found = measured(autodiff.values(self._parts.tail_variables), frontier)
+        return Seen(*(_array(tensor)[:count] for tensor in found))
 
     def _frontiers(self, images: NDArray[Any]) -> Iterator[tuple[int, list[Any]]]:
         """Yield, chunk by chunk, how many images it holds and what of them enters the tail."""

@@ -46,9 +46,7 @@ class MeasuredProbe:
         self._layers = layers
         self._variables = tuple(variable for layer in layers for variable in layer.variables)
         self._infer = autodiff.compiled(autodiff.pure(self._inference, self._variables))
-        self._degrees = {
-            name: autodiff.compiled(self._degrees_of(name)) for name in ("kernels", "norm", "base")
-        }
+        self._degrees = autodiff.compiled(self._degrees_of_all())
 
     def logits(self, features: Array) -> Array:
         """Return logits as in inference, shape (n, classes), of features (n, d)."""
@@ -75,24 +73,38 @@ class MeasuredProbe:
         return found
 
     def degrees(
-        self, layers: str, features: Array, reach: Array, labels: NDArray[Any]
-    ) -> tuple[list[Array], list[Array]]:
-        """Return in- and out-degrees for ``kernels``, ``norm`` or ``base``, exact.
+        self, features: Array, reach: Array, labels: NDArray[Any]
+    ) -> dict[str, tuple[list[Array], list[Array]]]:
+        """Return in- and out-degrees for ``kernels``, ``norm`` and ``base``, exact.
 
         For ``base`` the weights of the layer below move together, by t·1, which moves the
         features by t·reach: P's blocks with that layer are needed only summed over its weights,
         and δin's single entry there is their sum of in-degrees. Biases are no nodes.
 
+        A reach that is not finite leaves nothing to say of ``base``: it is nan there, and touches
+        neither of the others.
+
         What the last layer sends to the one below it is exactly 0 in sum, P(L−1,L)·1 = 0, because
         each sample's residuals sum to 0; it is put there in place of its rounding errors.
         """
-        received, sent = self._degrees[layers](
-            autodiff.values(self._variables), self._cast(features), self._cast(reach), labels
+        finite = bool(np.isfinite(reach).all())
+        moving = self._cast(reach if finite else np.zeros_like(reach))
+        all_degrees = self._degrees(
+            autodiff.values(self._variables), self._cast(features), moving, labels
         )
-        delta_in = [[_array(weight) for weight in group] for group in received]
-        delta_in[-2] = [np.zeros_like(weight) for weight in delta_in[-2]]
-        delta_out = [_array(weight) for group in sent for weight in group]
-        return [weight for group in delta_in for weight in group], delta_out
+        found = {}
+        for name, (received, sent) in zip(("kernels", "norm", "base"), all_degrees, strict=True):
+            delta_in = [[_array(weight) for weight in group] for group in received]
+            delta_in[-2] = [np.zeros_like(weight) for weight in delta_in[-2]]
+            delta_out = [_array(weight) for group in sent for weight in group]
+            found[name] = [weight for group in delta_in for weight in group], delta_out
+        if not finite:
+            received, sent = found["base"]
+            found["base"] = (
+                [np.full_like(weight, np.nan) for weight in received],
+                [np.full_like(weight, np.nan) for weight in sent],
+            )
+        return found
 
     def _cast(self, array: Array) -> Any:
         """Return a tensor of the weights' type."""
@@ -110,41 +122,43 @@ class MeasuredProbe:
             features = layer(features, training=isinstance(layer, FixedBatchNormalization))
         return features
 
-    def _degrees_of(self, layers: str) -> Any:
-        """Return the function that gives degrees of these layers."""
+    def _degrees_of_all(self) -> Any:
+        """Return the function that gives degrees of ``kernels``, ``norm`` and ``base``."""
         run = autodiff.pure(self._measured, self._variables)
+        weighted = [(layer, nodes) for layer in self._layers if (nodes := _nodes(layer))]
         places = [
-            [autodiff.position(self._variables, weight) for weight in group]
-            for layer in self._layers
-            if (group := _nodes(layer, with_norms=layers == "norm"))
+            [autodiff.position(self._variables, node) for node in nodes] for _, nodes in weighted
+        ]
+        norm = list(range(1, 1 + len(weighted)))  # group 0 is t
+        kernels = [
+            at
+            for at, (layer, _) in zip(norm, weighted, strict=True)
+            if isinstance(layer, keras.layers.Dense)
         ]
 
         def loss(groups: Any, values: Any, features: Any, reach: Any, labels: Any) -> Any:
             whole = list(values)
-            if layers == "base":
-                features = features + groups[0][0] * reach
-                groups = groups[1:]
-            for group, indices in zip(groups, places, strict=True):
+            for group, indices in zip(groups[1:], places, strict=True):
                 for weight, index in zip(group, indices, strict=True):
                     whole[index] = weight
-            logits = run(whole, features)
+            logits = run(whole, features + groups[0][0] * reach)
             chosen = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
             return -ops.mean(ops.sum(chosen * ops.log_softmax(logits), axis=-1))
 
         def degrees(values: Any, features: Any, reach: Any, labels: Any) -> Any:
-            groups = [[values[index] for index in indices] for indices in places]
-            if layers == "base":
-                groups.insert(0, [ops.zeros((), dtype=features.dtype)])
-            return autodiff.degrees(loss, groups, values, features, reach, labels)
+            together = [ops.zeros((), dtype=features.dtype)]
+            groups = [together, *([values[index] for index in indices] for indices in places)]
+            chains = (kernels, norm, [0, *kernels])
+            return autodiff.degrees_along(chains, loss, groups, values, features, reach, labels)
 
         return degrees
 
 
-def _nodes(layer: Any, *, with_norms: bool) -> list[Any]:
-    """Return the weights of a layer that are nodes."""
+def _nodes(layer: Any) -> list[Any]:
+    """Return the weights of a layer that may be nodes."""
     if isinstance(layer, keras.layers.Dense):
         return [layer.kernel]
-    if with_norms and isinstance(layer, FixedBatchNormalization):
+    if isinstance(layer, FixedBatchNormalization):
         return [layer.gamma, layer.beta]
     return []
 

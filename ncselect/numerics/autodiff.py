@@ -7,7 +7,8 @@ a call that reads Keras variables. TensorFlow (``GradientTape``, ``ForwardAccumu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -108,17 +109,25 @@ def cotangent(function: Callable[[Tensor], Tensor], point: Tensor, weights: Tens
     Tensor
         Shape of the point.
     """
+    return value_and_cotangent(function, point, weights)[1]
+
+
+def value_and_cotangent(
+    function: Callable[[Tensor], Tensor], point: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return ``function(point)`` and what :func:`cotangent` does, from one pass."""
     if _backend() == "jax":
         import jax
 
-        return jax.vjp(function, point)[1](weights)[0]
+        value, pulled = jax.vjp(function, point)
+        return value, pulled(weights)[0]
     import tensorflow as tf
 
     point = tf.convert_to_tensor(point)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(point)
         value = function(point)
-    return tape.gradient(value, point, weights, unconnected_gradients="zero")
+    return value, tape.gradient(value, point, weights, unconnected_gradients="zero")
 
 
 def degrees(
@@ -144,25 +153,65 @@ def degrees(
         δin and δout, each with the structure and shapes of ``groups``; zeros where the text
         has none: δin of the last layer, δout of the first.
     """
+    return degrees_along([range(len(groups))], loss, groups, *data)[0]
+
+
+def degrees_along(
+    chains: Sequence[Sequence[int]], loss: Callable[..., Tensor], groups: Groups, *data: Tensor
+) -> list[tuple[list[list[Tensor]], list[list[Tensor]]]]:
+    """Degrees as in :func:`degrees`, for several choices of what the layers of a network are.
+
+    Each ∂S_l/∂W(m) is taken once, however many choices hold that pair of neighbours. On
+    TensorFlow one pass through the loss serves all of them; on JAX each layer differentiates the
+    loss anew, and what they share is left to the compiler.
+
+    Parameters
+    ----------
+    chains
+        Positions in ``groups`` of W(1) … W(L), for each choice.
+    loss, groups, data
+        As in :func:`degrees`; ``groups`` holds the layers of all choices.
+
+    Returns
+    -------
+    list
+        δin and δout of each choice's layers.
+    """
     layers = [list(group) for group in groups]
     if not layers or not all(layers):
         raise InputError("groups has a layer without weights; give at least one tensor per layer")
-    neighbours = _jax_neighbours if _backend() == "jax" else _tensorflow_neighbours
-    below, above = neighbours(loss, layers, data)
-    delta_in = [*below[1:], [ops.zeros_like(weight) for weight in layers[-1]]]
-    delta_out = [[ops.zeros_like(weight) for weight in layers[0]], *above[:-1]]
-    return delta_in, delta_out
+    wanted: dict[int, list[int]] = {}  # l → those m of which ∂S_l/∂W(m) is needed
+    for chain in chains:
+        for lower, upper in pairwise(chain):
+            wanted.setdefault(upper, []).append(lower)
+            wanted.setdefault(lower, []).append(upper)
+    wanted = {layer: sorted(set(others)) for layer, others in sorted(wanted.items())}
+    between = _jax_between if _backend() == "jax" else _tensorflow_between
+    slopes = between(loss, layers, wanted, data)
+    found = []
+    for chain in chains:
+        received = [slopes[upper, lower] for lower, upper in pairwise(chain)]
+        sent = [slopes[lower, upper] for lower, upper in pairwise(chain)]
+        last, first = ([ops.zeros_like(one) for one in layers[chain[at]]] for at in (-1, 0))
+        found.append(([*received, last], [first, *sent]))
+    return found
 
 
-def _tensorflow_neighbours(
-    loss: Callable[..., Tensor], groups: list[list[Tensor]], data: Sequence[Tensor]
-) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-    """Return ∂S_l/∂W(l−1) and ∂S_l/∂W(l+1) by layer, empty where there is no such layer."""
+Slopes = dict[tuple[int, int], list[Tensor]]
+"""(l, m) → ∂S_l/∂W(m)."""
+
+
+def _tensorflow_between(
+    loss: Callable[..., Tensor],
+    groups: list[list[Tensor]],
+    wanted: Mapping[int, list[int]],
+    data: Sequence[Tensor],
+) -> Slopes:
+    """Return ∂S_l/∂W(m) for every l and the m that are wanted of it."""
     import tensorflow as tf
 
     groups = [[tf.convert_to_tensor(w) for w in group] for group in groups]
-    below: list[list[Tensor]] = []
-    above: list[list[Tensor]] = []
+    found: Slopes = {}
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as second:
         second.watch(groups)
         with tf.GradientTape(watch_accessed_variables=False) as first:
@@ -170,44 +219,41 @@ def _tensorflow_neighbours(
             cost = loss(groups, *data)
         gradients = first.gradient(cost, groups, unconnected_gradients="zero")
         sums = [tf.add_n([tf.reduce_sum(g) for g in group]) for group in gradients]
-    for layer, total in enumerate(sums):
-        lower = groups[layer - 1] if layer > 0 else []
-        upper = groups[layer + 1] if layer + 1 < len(groups) else []
-        found = second.gradient(total, [*lower, *upper], unconnected_gradients="zero")
-        below.append(found[: len(lower)])
-        above.append(found[len(lower) :])
+    for layer, others in wanted.items():
+        by = [groups[other] for other in others]
+        slopes = second.gradient(sums[layer], by, unconnected_gradients="zero")
+        found |= {(layer, other): one for other, one in zip(others, slopes, strict=True)}
     del second
-    return below, above
+    return found
 
 
-def _jax_neighbours(
-    loss: Callable[..., Tensor], groups: list[list[Tensor]], data: Sequence[Tensor]
-) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-    """Return ∂S_l/∂W(l−1) and ∂S_l/∂W(l+1) by layer, empty where there is no such layer."""
+def _jax_between(
+    loss: Callable[..., Tensor],
+    groups: list[list[Tensor]],
+    wanted: Mapping[int, list[int]],
+    data: Sequence[Tensor],
+) -> Slopes:
+    """Return ∂S_l/∂W(m) for every l and the m that are wanted of it."""
     import jax
 
-    below: list[list[Tensor]] = []
-    above: list[list[Tensor]] = []
-    for layer in range(len(groups)):
-        lower = groups[layer - 1] if layer > 0 else []
-        upper = groups[layer + 1] if layer + 1 < len(groups) else []
+    found: Slopes = {}
+    for layer, others in wanted.items():
 
-        def total(around: list[list[Tensor]], layer: int = layer) -> Tensor:
+        def total(
+            around: list[list[Tensor]], layer: int = layer, others: list[int] = others
+        ) -> Tensor:
             whole = list(groups)
-            if layer > 0:
-                whole[layer - 1] = around[0]
-            if layer + 1 < len(groups):
-                whole[layer + 1] = around[1]
+            for other, group in zip(others, around, strict=True):
+                whole[other] = group
 
             def of_layer(own: list[Tensor]) -> Tensor:
                 return loss([*whole[:layer], own, *whole[layer + 1 :]], *data)
 
             return sum(g.sum() for g in jax.grad(of_layer)(groups[layer]))
 
-        found = jax.grad(total)([lower, upper])
-        below.append(found[0])
-        above.append(found[1])
-    return below, above
+        slopes = jax.grad(total)([groups[other] for other in others])
+        found |= {(layer, other): one for other, one in zip(others, slopes, strict=True)}
+    return found
 
 
 def _backend() -> str:

@@ -78,22 +78,33 @@ def flow(layers: Sequence[mlp.Layer], x: Array, labels: NDArray[np.integer]) -> 
     return Flow(tuple(inputs), tuple(slopes[1:]), tuple(errors[::-1]), slopes[0])
 
 
+@dataclass(frozen=True)
+class HeldTerms:
+    """Numerator and denominator of each sample's β_eff, shape (n,)."""
+
+    numerators: Array
+    denominators: Array
+
+    @property
+    def pooled(self) -> Capacitance:
+        """The ratio of their means over samples."""
+        return Capacitance(float(self.numerators.mean()), float(self.denominators.mean()))
+
+    @property
+    def samples(self) -> Array:
+        """Each sample's own β_eff, shape (n,); 0/0 is 0, as in :class:`Capacitance`."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.numerators == 0.0, 0.0, self.numerators / self.denominators)
+
+
 def held_capacitance(
     seen: Flow, *, reach: Array | None = None, entrywise: bool = False
 ) -> Capacitance:
     """Return the ratio of the means over samples, of what :func:`held_terms` returns."""
-    numerators, denominators = held_terms(seen, reach=reach, entrywise=entrywise)
-    return Capacitance(float(numerators.mean()), float(denominators.mean()))
+    return held_terms(seen, reach=reach, entrywise=entrywise).pooled
 
 
-def held_samples(seen: Flow, *, reach: Array | None = None, entrywise: bool = False) -> Array:
-    """Return each sample's own β_eff, shape (n,); 0/0 is 0, as in :class:`Capacitance`."""
-    numerators, denominators = held_terms(seen, reach=reach, entrywise=entrywise)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(numerators == 0.0, 0.0, numerators / denominators)
-
-
-def held_batch(seen: Flow, *, reach: Array) -> Capacitance:
+def held_batch(seen: Flow, terms: HeldTerms, *, reach: Array) -> Capacitance:
     """Neural capacitance of the samples' mean P, of which :func:`held_terms` has a sample's.
 
     With means over samples in place of each sample's own degrees,
@@ -104,6 +115,8 @@ def held_batch(seen: Flow, *, reach: Array) -> Capacitance:
     ----------
     seen, reach
         As for :func:`held_terms`.
+    terms
+        What that makes of both.
     """
     n, last = len(seen.inputs[0]), len(seen.inputs) - 1
     numerator, below = 0.0, reach
@@ -113,12 +126,10 @@ def held_batch(seen: Flow, *, reach: Array) -> Capacitance:
         sent = below.T @ seen.errors[layer] / n
         numerator += float(np.vdot(received, sent))
         below = seen.inputs[layer].sum(axis=1, keepdims=True) * seen.slopes[layer]
-    return Capacitance(numerator, float(held_terms(seen, reach=reach)[1].mean()))
+    return Capacitance(numerator, terms.pooled.denominator)
 
 
-def held_terms(
-    seen: Flow, *, reach: Array | None = None, entrywise: bool = False
-) -> tuple[Array, Array]:
+def held_terms(seen: Flow, *, reach: Array | None = None, entrywise: bool = False) -> HeldTerms:
     """Numerator and denominator in closed form (paper, Appendix B; Eq. 10 for a ReLU perceptron).
 
     With r_i(l) = Σ_w ∂u_i(l)/∂w over the weights w of layer l, which is [1ᵀu(l−1)]·d_i(l),
@@ -141,8 +152,8 @@ def held_terms(
 
     Returns
     -------
-    numerators, denominators
-        Of each sample, shape (n,).
+    HeldTerms
+        Of each sample.
     """
     part = np.abs if entrywise else np.asarray
     dropped = 0 if entrywise else 1
@@ -160,4 +171,4 @@ def held_terms(
             above = part(seen.errors[layer + 1]).sum(axis=1)
             numerator = numerator + (u * below).sum(axis=1) * (d * e).sum(axis=1) * above
         below = u.sum(axis=1, keepdims=True) * d
-    return numerator, denominator
+    return HeldTerms(numerator, denominator)
