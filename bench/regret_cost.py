@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -86,6 +87,8 @@ class Question:
         ``epochs`` or ``seconds``, as of :class:`~ncselect.elimination.replay.Replay`.
     hyperparameters
         File of those of ``combined``, learned without this dataset; empty for the package's.
+    source
+        Name of the file or the store that its runs are from.
     """
 
     dataset: str
@@ -93,6 +96,7 @@ class Question:
     pools: tuple[Pool, ...]
     unit: str
     hyperparameters: str = ""
+    source: str = ""
 
     def replay(self, pool: Pool) -> Replay:
         """Return what shows a pool's runs; a process takes as long to start as it took."""
@@ -166,11 +170,12 @@ def questions(
                     horizon,
                     tuple({own[k].spec.model: own[k] for k in one} for one in drawn),
                     "epochs",
+                    source=Path(source).name,
                 )
         else:
             for question in stored_questions(stored_runs(RunStore(source, create=False))):
                 if not datasets or question.dataset in datasets:
-                    yield question
+                    yield dataclasses.replace(question, source=Path(source).name)
 
 
 def stored_runs(store: RunStore) -> list[RunRecord]:
@@ -305,6 +310,7 @@ def summary(
         rows.append(row)
     return {
         "dataset": question.dataset,
+        "source": question.source,
         "horizon": question.horizon,
         "pools": count,
         "models": max(len(pool) for pool in question.pools),

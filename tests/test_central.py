@@ -7,6 +7,7 @@ import pytest
 
 from ncselect.elimination.central import central
 from ncselect.numerics.curve_model import accuracy_of, log_odds
+from zoo.errors import InputError
 
 
 def test_normals_in_log_odds_stay_as_they_are():
@@ -37,6 +38,25 @@ def test_what_is_joint_stays_joint():
     below, middle, above = np.quantile(log_odds(draws[:, 1]), [0.1587, 0.5, 0.8413])
     highest = middle + (above - below) / 2 * 3.6623  # Φ⁻¹(1 − 1/8000)
     assert found[:, 1].max() == pytest.approx(accuracy_of(highest), abs=1e-4)
+
+
+def test_tails_of_more_than_a_sixth_widen_it():
+    rng = np.random.default_rng(3)
+    draws = accuracy_of(rng.normal(0.0, 0.1, (20_000, 1)))
+    for share, widest in ((0.10, 0.65), (0.25, 1.0)):
+        late = np.where(rng.random(draws.shape) < share, 0.95, draws)
+        assert (central(late).max() > 0.9) == (widest == 1.0)
+        assert central(late).max() < widest
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.01, 1.5])
+def test_draws_that_are_no_accuracies_are_refused(wrong):
+    draws = np.full((50, 2), 0.75)
+    draws[3, 1] = wrong
+    with pytest.raises(
+        InputError, match=f"draws: 1 of 100 are not in .0, 1., the first is {wrong}"
+    ):
+        central(draws)
 
 
 def test_what_is_known_exactly_stays_known():

@@ -39,8 +39,8 @@ def test_no_epoch_is_begun_that_does_not_fit_and_everybody_is_accounted_for(name
         assert [one.spent for one in found.decisions] == sorted(
             one.spent for one in found.decisions
         )
-    again, _ = raced(name, runs, budget=share * whole, by=by)
-    assert (again.order, again.decisions) == (found.order, found.decisions)
+        again, _ = raced(name, runs, budget=share * whole, by=by)
+        assert (again.order, again.decisions) == (found.order, found.decisions)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,18 +12,24 @@ from made_runs import made_run, rising_curve
 
 from bench.optuna_pruners import pruned
 from bench.regret_cost import (
+    ORDERED,
     SHARES,
+    SIZE,
     STRATEGIES,
     Question,
     area,
+    questions,
     regrets,
     stored_questions,
     summary,
 )
 from ncselect.cost import BUILD_SECONDS
+from ncselect.methods import PLAIN
 from ncselect.spec import Settings
 
 HORIZON = 20
+ONCE = [(share, 1.0) for share in SHARES]
+"""What is lost if it is always a point."""
 
 
 def question(seeds):
@@ -99,6 +105,21 @@ def test_summaries_are_means_over_pools_and_differences_by_pairs(lost):
     assert math.isfinite(rows[label]["area_less"][0])
     assert "less" not in rows["optuna median"]
     assert rows["confident combined, no budget"]["cost"][0] < 1
+
+
+def test_datasets_of_one_name_are_told_apart_by_their_source(tmp_path):
+    lines = [
+        json.dumps({"dataset": "mnist", "model": f"net {place}", "hparams": {}, "acc": [0.1, 0.2]})
+        for place in range(SIZE)
+    ]
+    for name in ("some.jsonl", "others.jsonl"):
+        (tmp_path / name).write_text("\n".join(lines))
+    given = [str(tmp_path / name) for name in ("some.jsonl", "others.jsonl")]
+    found = [summary(one, [{f"{by} {PLAIN}": ONCE for by in ORDERED}] * 3) for one in
+             questions(given, None, 3, 0)]  # fmt: skip
+    assert [(one["dataset"], one["source"], one["pools"]) for one in found] == [
+        ("mnist", "some.jsonl", 3), ("mnist", "others.jsonl", 3)
+    ]  # fmt: skip
 
 
 def stored(model, seed, *, dataset="digits", epochs=6, stopped=False, **facts):

@@ -1,9 +1,8 @@
-"""Candidates are dropped when they are improbable, and it ends when little can be gained."""
+"""Candidates are dropped by joint predictions, and it ends when little can be gained."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,29 +16,35 @@ from zoo.errors import InputError
 
 Floats = NDArray[np.float64]
 
+LEFT_OUT = "late starts and collapses left out"
+"""How the figures of its reasons differ from those of the ranking, which count them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Confident:
-    """Who is unlikely to be the best, or to gain anything over the pick, is dropped.
+    """Who is improbable or has no share in the budget is dropped, until little can be gained.
 
-    After every round candidates are dropped by joint draws of the final accuracies, the lowest
-    score first: as long as the chance that the best is among them, with all who were so dropped
-    before, is below ``chance``, or what losing them all is expected to cost, E[max f over all −
-    max f over those kept], is below ``gain``. It is settled when the pick is expected to lose less
-    than ``regret`` to the best, what losing the dropped costs included. The draws are taken
-    without their tails, see :func:`~ncselect.elimination.central.central`. Where the method gives
-    none, nobody is improbable.
+    It is settled when the pick is expected to lose less than ``regret`` to the best of all: to
+    those left, E[max f over them − f of the pick], and by all who were dropped, each time E[max f
+    before − max f over those kept]. This is by joint draws of the final accuracies, without their
+    tails, late starts and collapses: see :func:`~ncselect.elimination.central.central`. Where the
+    method gives none, nobody is improbable and nothing is settled.
 
-    Rounds end at 1, η, η², … epochs, or are long enough to be worth the starts of their processes.
-    With a budget no more than the best 1 in η by score go on, two at least, and what is left of it
-    is shared out equally among the rounds that are still needed to halve them down to one:
-    successive halving that spends what it saves. By P(best) those of whom least is known would go
-    on, and the pick would be worse.
+    Without a budget candidates are dropped after every round, the lowest score first, as long as
+    the chance that the best is among them, with all who were dropped before, is below ``chance``,
+    or what losing them all is expected to cost is below ``gain``. Rounds end at 1, η, η², …
+    epochs, or are long enough to be worth the starts of their processes.
+
+    With a budget the best 1 in η by score go on, two at least, and what is left of it is shared
+    out equally among the rounds that are still needed to halve them down to one: successive
+    halving that ends when it is settled. By P(best) those of whom least is known would go on, and
+    the pick would be worse.
 
     Attributes
     ----------
     gain, regret
-        In points of accuracy; 0 for never.
+        In points of accuracy; 0 for never. Of ``gain`` no more than half of ``regret`` is given
+        away, so that it can still be settled.
     chance
         In percent; 0 for never.
     eta
@@ -48,7 +53,9 @@ class Confident:
     """
 
     name: ClassVar[str] = "confident"
-    summary: ClassVar[str] = "who is improbable is dropped; ends when little can be gained"
+    summary: ClassVar[str] = (
+        "who is improbable (with a budget: the worse half) goes; ends when little can be gained"
+    )
     source: ClassVar[str] = "this project: expected gain and regret of joint predictions"
 
     gain: float = 0.25
@@ -67,64 +74,63 @@ class Confident:
         """Decide; see ``Strategy``."""
         if not standing.epochs or not standing.is_told:
             return Step(epochs=self._next(standing, standing.models))
-        draws = standing.draws()
-        cut, lost = _Cut({}), math.inf
+        told = standing.draws()
+        draws = None if told is None else central(told)
         if draws is not None:
-            draws = central(draws)
-            cut = self._improbable(standing, draws)
             lost = 100 * expected_regret(draws)[0] + standing.given_away
-        dropped = dict(cut.reasons)
-        going = tuple(model for model in standing.models if model not in dropped)
+            if lost < self.regret:
+                why = f"the pick is expected to lose {lost:.2g} points, {LEFT_OUT}"
+                return Step(settled=why)
+        given_up, given_away = _given(draws, len(standing.models))
+        kept, reasons = len(standing.models), {}
         if math.isfinite(standing.budget):
-            kept = max(2, math.ceil(len(standing.models) / self.eta))
+            kept = min(kept, max(2, math.ceil(kept / self.eta)))
             why = f"not among the best {kept} after epoch {standing.epochs}"
-            dropped |= dict.fromkeys(going[kept:], why)
-            going = going[:kept]
-        settled = f"the pick is expected to lose {lost:.2g} points" if lost < self.regret else ""
+            reasons = dict.fromkeys(standing.models[kept:], why)
+        elif draws is not None:
+            kept, reasons = self._improbable(standing, draws)
         return Step(
-            dropped,
-            self._next(standing, going),
-            settled,
-            given_up=cut.given_up,
-            given_away=cut.given_away,
+            reasons,
+            self._next(standing, standing.models[:kept]),
+            given_up=float(given_up[kept - 1]),
+            given_away=float(given_away[kept - 1]),
         )
 
-    def _improbable(self, standing: Standing, draws: Floats) -> _Cut:
-        """Return who need not go on, and why; never the pick."""
+    def _improbable(self, standing: Standing, draws: Floats) -> tuple[int, dict[str, str]]:
+        """Return how many must go on, and why the others need not; never the pick."""
+        most = min(self.gain, self.regret / 2)
         chances = 100 * p_best(draws)
-        best = draws.max(axis=1, keepdims=True)
-        kept = np.maximum.accumulate(draws, axis=1)  # the best of the first so many
-        given_up = 100 * (best > kept).mean(axis=0)  # if only the first so many are kept
-        given_away = 100 * (best - kept).mean(axis=0)
-        by_chance = standing.given_up + given_up < self.chance
-        by_gain = standing.given_away + given_away < self.gain
-        few = int(np.argmax(by_chance | by_gain))  # keeping all gives nothing up
-        if not (by_chance | by_gain).any():
-            return _Cut({})
+        percent, points = _given(draws, len(chances))
+        percent, points = percent + standing.given_up, points + standing.given_away
+        is_unlikely = percent < self.chance
+        is_enough = is_unlikely | (points < most)
+        kept = int(np.argmax(is_enough)) + 1 if is_enough.any() else len(chances)
         reasons = {}
-        for place in range(few + 1, len(chances)):
+        for place in range(kept, len(chances)):
             before = place - 1  # the last that is kept when this is the last dropped
-            percent = standing.given_up + given_up[before]
-            why = f"of all so dropped {percent:.2g}% < {self.chance:g}%"
-            if not by_chance[before]:
-                points = standing.given_away + given_away[before]
-                why = f"all so dropped are expected to gain {points:.2g} points < {self.gain:g}"
-            reasons[standing.models[place]] = f"P(best) {chances[place]:.2g}%, {why}"
-        return _Cut(reasons, float(given_up[few]), float(given_away[few]))
+            why = f"of all so dropped {percent[before]:.2g}% < {self.chance:g}%"
+            if not is_unlikely[before]:
+                why = f"all so dropped are expected to gain {points[before]:.2g} points < {most:g}"
+            reasons[standing.models[place]] = f"P(best) {chances[place]:.2g}%, {why}, {LEFT_OUT}"
+        return kept, reasons
 
-    def _next(self, standing: Standing, going: Sequence[str]) -> int:
+    def _next(self, standing: Standing, going: tuple[str, ...]) -> int:
         """Return the epoch to which those who go on are observed next."""
         if math.isinf(standing.budget):
-            return standing.unbounded(tuple(going), self.eta)
+            return standing.unbounded(going, self.eta)
         rounds = max(1, math.ceil(math.log(max(1, len(going)), self.eta) - 1e-9))
-        further = standing.affordable(tuple(going), standing.left / rounds)
+        further = standing.affordable(going, standing.left / rounds)
         return min(standing.most, standing.epochs + max(1, further))
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Who is improbable and why, and what dropping them gives up."""
+def _given(draws: Floats | None, count: int) -> tuple[Floats, Floats]:
+    """Return what keeping only the first 1, 2, … of so many gives up, in percent and in points.
 
-    reasons: Mapping[str, str]
-    given_up: float = 0.0
-    given_away: float = 0.0
+    By joint draws, the best first; the worst that can be where there are none.
+    """
+    if draws is None:
+        is_less = np.arange(count) < count - 1
+        return np.where(is_less, 100.0, 0.0), np.where(is_less, np.inf, 0.0)
+    best = draws.max(axis=1, keepdims=True)
+    kept = np.maximum.accumulate(draws, axis=1)
+    return 100 * (best > kept).mean(axis=0), 100 * (best - kept).mean(axis=0)

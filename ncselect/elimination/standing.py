@@ -46,9 +46,9 @@ class Standing:
     expected
         Model → what an epoch of it costs, roughly where it is not known; nan where nothing is.
     given_up
-        Percent: how probable it is that the best is among those dropped as improbable.
+        Percent: how probable it is that the best is among those whom the strategy dropped.
     given_away
-        Points of accuracy that dropping them is expected to lose.
+        Points of accuracy that dropping them is expected to lose; inf where it cannot be told.
     """
 
     records: Mapping[str, RunRecord]
@@ -159,7 +159,7 @@ class Step:
     settled
         Why nothing more is needed; empty if something is.
     given_up, given_away
-        What dropping the improbable among them adds to those of the standing.
+        What dropping them adds to those of the standing.
     """
 
     dropped: Mapping[str, str] = field(default_factory=dict)
