@@ -97,7 +97,7 @@ def fresh(ranked, tmp_path_factory):
     with pytest.raises(FineTuningError, match="killed by signal SIGKILL"):
         stage.finetuned(watch=kill)
     assert not out.exists()
-    with pytest.raises(InputError, match=r"epochs: 1 came, but .* gone on to epoch 2; .*--seed"):
+    with pytest.raises(InputError, match=r"epochs: 1 came, but .* gone on to epoch [23]; .*--seed"):
         fine_tuning(ranking, out=out, store=store, patience=PATIENCE, epochs=1)
     folder = RunStore(store).find(stage.job.spec).folder
     with (
